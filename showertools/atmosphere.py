@@ -4,8 +4,8 @@ Depth is the mass of air above a point [g/cm²]; showers develop in depth, parti
 
     depth(h) = a + b·exp(−h/c)        (the top layer: a − b·h/c).
 
-Source: D. Heck et al., *CORSIKA: a Monte Carlo code to simulate extensive air showers*, FZKA 6019 (1998), table of the US
-standard atmosphere after Linsley. The atmosphere ends at 112.8 km.
+Source: D. Heck et al., *CORSIKA: a Monte Carlo code to simulate extensive air showers*, FZKA 6019 (1998), and the user's
+guide of CORSIKA: the US standard atmosphere after J. Linsley. The atmosphere ends at 112.8 km.
 """
 
 from __future__ import annotations
@@ -53,11 +53,7 @@ def depth_at_height(height: ArrayLike) -> NDArray[np.float64]:
     >>> depth_at_height([0.0, 1400.0, 10_000.0]).round(1)
     array([1036.1,  875.4,  269.9])
     """
-    height = np.asarray(height, dtype=np.float64)
-    if not np.all(height >= LOWEST_HEIGHT):
-        raise ValueError(
-            f"`height` should be at least {LOWEST_HEIGHT:g} m. Received: {_culprit(height, LOWEST_HEIGHT)}"
-        )
+    height = _checked_height(height)
     layer = _layer(height)
     exponential = _A[layer] + _B[layer] * np.exp(-height / _C[layer])
     linear = np.maximum(_A[-1] - _B[-1] * height / _C[-1], 0.0)
@@ -115,8 +111,13 @@ def density_at_height(height: ArrayLike) -> NDArray[np.float64]:
     -------
     numpy.ndarray
         Density in grams per square centimetre and metre [g/cm²/m]; divide by 100 for g/cm³.
+
+    Raises
+    ------
+    ValueError
+        If a height is NaN or below -1000 m.
     """
-    height = np.asarray(height, dtype=np.float64)
+    height = _checked_height(height)
     layer = _layer(height)
     exponential = _B[layer] / _C[layer] * np.exp(-height / _C[layer])
     linear = np.where(height < TOP_HEIGHT, _B[-1] / _C[-1], 0.0)
@@ -148,6 +149,14 @@ def slant_depth(height: ArrayLike, zenith: ArrayLike) -> NDArray[np.float64]:
         culprit = _culprit(zenith, 0.0, MAX_ZENITH)
         raise ValueError(f"`zenith` should lie between 0 and {MAX_ZENITH:g} degrees. Received: {culprit}")
     return depth_at_height(height) / np.cos(np.radians(zenith))
+
+
+def _checked_height(height: ArrayLike) -> NDArray[np.float64]:
+    height = np.asarray(height, dtype=np.float64)
+    if not np.all(height >= LOWEST_HEIGHT):
+        culprit = _culprit(height, LOWEST_HEIGHT)
+        raise ValueError(f"`height` should be at least {LOWEST_HEIGHT:g} m. Received: {culprit}")
+    return height
 
 
 def _layer(height: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -11,8 +11,10 @@ Source: the steps are those of the tutorial of the HAP workshop "Big Data Scienc
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +24,7 @@ from showertools.chunks import Events
 
 SPEED_OF_LIGHT = 0.299792458
 """Speed of light [m/ns]."""
-CHUNK_SIZE = 256
+CHUNK_SIZE = 64
 """Showers in a chunk: their muons stay in the processor's cache. Changing it changes the showers of a seed."""
 UNITS = {
     "counts": "muons",
@@ -36,12 +38,23 @@ UNITS = {
 """Unit of each array that `simulate` returns."""
 
 
-def _check_number(value: float, name: str, *, positive: bool) -> None:
-    good = isinstance(value, (int, float)) and np.isfinite(value) and (value > 0 if positive else value >= 0)
-    if not good:
-        raise ValueError(
-            f"`{name}` should be a {'positive' if positive else 'non-negative'} number. Received: {value!r}"
-        )
+def _check_number(value: object, name: str, *, sign: str = "finite") -> None:
+    """Raise `ValueError` unless `value` is a number of the sign "positive", "non-negative" or, for any, "finite"."""
+    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):  # type: ignore[operator]
+        raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
+
+
+_SIGNS = {
+    "pixel_size": "positive",
+    "muons_per_proton": "positive",
+    "muon_fluctuation": "positive",
+    "production_width": "positive",
+    "opening_angle": "positive",
+    "core_spread": "non-negative",
+    "start_spread": "non-negative",
+    "time_resolution": "non-negative",
+}
 
 
 @dataclass(frozen=True)
@@ -112,16 +125,26 @@ class FootprintModel:
     def __post_init__(self) -> None:
         """Refuse parameters with which nothing can be simulated."""
         chunks.check_size(self.n_pixels, "n_pixels", minimum=1)
-        for name in ("pixel_size", "muons_per_proton", "muon_fluctuation", "production_width", "opening_angle"):
-            _check_number(getattr(self, name), name, positive=True)
-        for name in ("core_spread", "start_spread", "time_resolution"):
-            _check_number(getattr(self, name), name, positive=False)
-        object.__setattr__(self, "mass_numbers", tuple(self.mass_numbers))
-        if not self.mass_numbers:
-            raise ValueError("`mass_numbers` should name at least one primary. Received: ()")
-        if not np.all(self.width(np.array(self.mass_numbers)) > 0):
-            raise ValueError("`production_width_per_log_mass` should leave every primary a positive width.")
+        for field in dataclasses.fields(self):
+            if field.name not in {"n_pixels", "mass_numbers", "hadronic_model"}:
+                _check_number(getattr(self, field.name), field.name, sign=_SIGNS.get(field.name, "finite"))
+        masses = self.mass_numbers
+        if not isinstance(masses, Sequence | np.ndarray) or isinstance(masses, str) or len(masses) == 0:
+            raise ValueError(f"`mass_numbers` should be a tuple of at least one mass number. Received: {masses!r}")
+        for mass_number in masses:
+            if not isinstance(mass_number, Integral) or not 1 <= mass_number <= 56:
+                raise ValueError(f"`mass_numbers` should be whole numbers from 1 to 56. Received: {mass_number!r}")
+        object.__setattr__(self, "mass_numbers", tuple(int(mass_number) for mass_number in masses))
+        if np.any(self.width(np.array(self.mass_numbers)) <= 0):
+            raise ValueError(
+                "`production_width_per_log_mass` should leave every primary a positive width. "
+                f"Received: {self.production_width_per_log_mass!r}"
+            )
         showers.xmax_parameters(self.mass_numbers, self.log10_energy, hadronic_model=self.hadronic_model)
+        if not self.ground_depth > 0:
+            raise ValueError(
+                f"`observation_level` should lie below the top of the air. Received: {self.observation_level!r}"
+            )
 
     @property
     def ground_depth(self) -> float:
@@ -262,23 +285,65 @@ def iterate(
 
 
 def simulate_chunk(rng: np.random.Generator, size: int, model: FootprintModel) -> Events:
-    """Simulate `size` showers from one generator; returns what `simulate` returns.
-
-    The muons of all showers lie in one long array, shower after shower, so that no loop over showers is needed.
-    """
+    """Simulate `size` showers from one generator, each mass equally often; returns what `simulate` returns."""
     mass_number = rng.permutation(np.resize(model.mass_numbers, size))  # (B,)
     xmax = showers.draw_xmax(rng, mass_number, model.log10_energy, hadronic_model=model.hadronic_model)
     core = rng.normal(0, model.core_spread, (size, 2))
     start = rng.normal(0, model.start_spread, size)
+    return simulate_given(rng, xmax, mass_number, core=core, start=start, model=model)
+
+
+def simulate_given(
+    rng: np.random.Generator,
+    xmax: ArrayLike,
+    mass_number: ArrayLike,
+    *,
+    core: ArrayLike = (0.0, 0.0),
+    start: ArrayLike = 0.0,
+    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
+) -> Events:
+    """Simulate showers whose Xmax, mass, core and start are given; the number of muons still fluctuates.
+
+    The muons of all showers lie in one long array, shower after shower, so that no loop over showers is needed.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    xmax : array_like
+        (n,) or a number [g/cm²].
+    mass_number : array_like
+        (n,) or a number.
+    core : array_like
+        (n, 2) or (2,) [m].
+    start : array_like
+        Moment at which the front reaches the ground, (n,) or a number [ns].
+    model : FootprintModel
+        Parameters of the toy.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As `simulate` returns them.
+
+    Examples
+    --------
+    >>> shower = simulate_given(np.random.default_rng(1), 750.0, 56)
+    >>> shower["counts"].shape
+    (1, 32, 32)
+    """
+    xmax, mass_number, start = np.broadcast_arrays(*np.atleast_1d(xmax, mass_number, start))
+    size = len(xmax)
+    core = np.broadcast_to(core, (size, 2))
     shape = model.fluctuation(mass_number) ** -2.0
     n_drawn = rng.poisson(model.mean_muons(mass_number) * rng.gamma(shape) / shape)
 
-    depth = rng.standard_normal(n_drawn.sum(), dtype=np.float32)  # (M,)
+    depth = _standard_normal(rng, int(n_drawn.sum()))  # (M,)
     depth *= np.repeat(model.width(mass_number).astype(np.float32), n_drawn)
     depth += np.repeat(model.depth(xmax, mass_number).astype(np.float32), n_drawn)
-    made = (depth > 0) & (depth < np.float32(model.ground_depth))  # what is drawn below the ground does not exist
-    shower = np.repeat(np.arange(size, dtype=np.int32), n_drawn)[made]  # (M,)
-    counts, arrival_time = _propagate(rng, depth[made], shower, core, start, model)
+    made = np.flatnonzero((depth > 0) & (depth < np.float32(model.ground_depth)))  # none is made below the ground
+    shower = np.repeat(np.arange(size), n_drawn).take(made)  # (M,)
+    counts, arrival_time = _propagate(rng, depth.take(made), shower, core, start, model)
     return {
         "counts": counts,
         "arrival_time": arrival_time,
@@ -293,47 +358,81 @@ def simulate_chunk(rng: np.random.Generator, size: int, model: FootprintModel) -
 def _propagate(
     rng: np.random.Generator,
     depth: NDArray[np.float32],  # (M,)
-    shower: NDArray[np.int32],  # (M,)
+    shower: NDArray[np.intp],  # (M,)
     core: NDArray[np.float64],  # (B, 2)
     start: NDArray[np.float64],  # (B,)
     model: FootprintModel,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Let the muons fly to the ground and fill the pixels; returns counts and arrival times (B, H, W)."""
+    """Let the muons fly to the ground and fill the pixels; returns counts and arrival times (B, H, W).
+
+    A direction with normal slopes along x and y has an exponential squared tangent and any azimuth. So muons that fly too
+    far are dropped before their azimuth is drawn, and those that miss the picture before their time is measured.
+    """
     height = _height_above_ground(depth, model)
-    slope = rng.standard_normal((2, len(depth)), dtype=np.float32)
-    slope *= np.float32(model.opening_angle)
-    half = model.n_pixels / 2
-    column_row = slope * (height / np.float32(model.pixel_size))  # (2, M), in pixels
-    column_row += (core / model.pixel_size + half).astype(np.float32).T[:, shower]
-    column, row = np.floor(column_row).astype(np.int32)
-    seen = np.flatnonzero((column >= 0) & (column < model.n_pixels) & (row >= 0) & (row < model.n_pixels))
-    pixel = (shower[seen] * model.n_pixels + row[seen]) * model.n_pixels + column[seen]
+    tangent = rng.standard_exponential(len(depth), dtype=np.float32)  # its square
+    tangent *= np.float32(2 * model.opening_angle**2)
+    distance = np.sqrt(tangent)
+    distance *= height
+    near = np.flatnonzero(distance < _farthest_corner(core, model))
+    height, tangent, distance, shower = (values.take(near) for values in (height, tangent, distance, shower))
 
-    tangent = np.square(slope[0, seen]) + np.square(slope[1, seen])
-    lag = height[seen] * tangent / (1 + np.sqrt(1 + tangent)) / np.float32(SPEED_OF_LIGHT)
-    lag += rng.standard_normal(len(seen), dtype=np.float32) * np.float32(model.time_resolution)
-    time = lag + start.astype(np.float32)[shower[seen]]
+    azimuth = rng.random(len(near), dtype=np.float32)
+    azimuth *= np.float32(2 * np.pi)
+    distance *= np.float32(1 / model.pixel_size)
+    center = (core / model.pixel_size + model.n_pixels / 2).astype(np.float32)  # (B, 2), in pixels
+    column = distance * np.cos(azimuth) + center[:, 0].take(shower)
+    row = distance * np.sin(azimuth) + center[:, 1].take(shower)
+    n = model.n_pixels
+    seen = np.flatnonzero((column >= 0) & (column < n) & (row >= 0) & (row < n))
+    height, tangent, shower = height.take(seen), tangent.take(seen), shower.take(seen)
+    pixel = (shower * n + row.take(seen).astype(np.intp)) * n + column.take(seen).astype(np.intp)
 
-    size = len(start) * model.n_pixels**2
+    time = height * tangent / (np.sqrt(1 + tangent) + 1) / np.float32(SPEED_OF_LIGHT)
+    time += _standard_normal(rng, len(time)) * np.float32(model.time_resolution)
+    time += start.astype(np.float32).take(shower)
+
+    size = len(start) * n**2
     counts = np.bincount(pixel, minlength=size).astype(np.float32)
-    arrival_time = np.full(size, np.inf, np.float32)
-    np.minimum.at(arrival_time, pixel, time)
-    arrival_time[counts == 0] = np.nan
-    picture = (len(start), model.n_pixels, model.n_pixels)
-    return counts.reshape(picture), arrival_time.reshape(picture)
+    first = np.full(size, np.inf, np.float32)
+    np.minimum.at(first, pixel, time)
+    arrival_time = np.where(np.isinf(first), np.float32(np.nan), first)
+    return counts.reshape(-1, n, n), arrival_time.reshape(-1, n, n)
 
 
-_TABLE_STEP = 0.25  # g/cm²; straight lines between are good to 1 m below 20 km
+def _standard_normal(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+    """Return standard normal numbers after Box and Muller: here twice as fast as NumPy's."""
+    half = (size + 1) // 2
+    radius = np.sqrt(2 * rng.standard_exponential(half, dtype=np.float32))
+    azimuth = rng.random(half, dtype=np.float32)
+    azimuth *= np.float32(2 * np.pi)
+    normal = np.empty(2 * half, np.float32)
+    np.multiply(radius, np.cos(azimuth), out=normal[:half])
+    np.multiply(radius, np.sin(azimuth), out=normal[half:])
+    return normal[:size]
+
+
+def _farthest_corner(core: NDArray[np.float64], model: FootprintModel) -> float:
+    """Return how far a corner of the picture is from the core at most [m]."""
+    to_corner = np.abs(core) + model.n_pixels * model.pixel_size / 2
+    return float(np.max(np.hypot(to_corner[:, 0], to_corner[:, 1]), initial=0.0))
+
+
+_STEPS_PER_DEPTH = 128  # the nearest height in the table is good to 0.3 m below 16 km, to 5 cm below 5 km
 
 
 def _height_above_ground(depth: NDArray[np.float32], model: FootprintModel) -> NDArray[np.float32]:
     """Return the height of each depth above the ground [m] from a table: a logarithm a muon costs more."""
-    table = atmosphere.height_at_depth(np.arange(0, model.ground_depth + 2 * _TABLE_STEP, _TABLE_STEP))
-    table = (table - model.observation_level).astype(np.float32)
-    position = depth * np.float32(1 / _TABLE_STEP)
-    index = position.astype(np.int32)
-    low = table[index]
-    return np.maximum(low + (position - index.astype(np.float32)) * (table[index + 1] - low), np.float32(0.1))
+    nearest = depth * np.float32(_STEPS_PER_DEPTH)
+    nearest += np.float32(0.5)
+    return _height_table(model.observation_level).take(nearest.astype(np.intp))
+
+
+@lru_cache(maxsize=8)
+def _height_table(observation_level: float) -> NDArray[np.float32]:
+    """Return the height above the ground [m] at multiples of 1/128 g/cm² from the top of the atmosphere to the ground."""
+    ground = float(atmosphere.depth_at_height(observation_level))
+    depth = np.minimum(np.arange(ground * _STEPS_PER_DEPTH + 2) / _STEPS_PER_DEPTH, ground)
+    return np.maximum(atmosphere.height_at_depth(depth) - observation_level, 0.1).astype(np.float32)
 
 
 def _empty(model: FootprintModel) -> Events:

@@ -6,7 +6,8 @@ Xmax fluctuates from shower to shower. The generalised Gumbel distribution descr
 
 with μ, σ and λ as polynomials in log10(E/10^19 eV) and ln A for each model of hadronic interactions.
 
-Source: M. De Domenico et al., JCAP 07 (2013) 050, doi:10.1088/1475-7516/2013/07/050, equations 2.1 to 3.3 and table 1.
+Source: M. De Domenico et al., JCAP 07 (2013) 050, doi:10.1088/1475-7516/2013/07/050; for nuclei of
+10^17 to 10^21 eV.
 """
 
 from __future__ import annotations

@@ -1,0 +1,212 @@
+"""Figures that several lessons draw. Each function takes `ax=None`, returns the Axes, and never calls `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+from numpy.typing import ArrayLike
+
+from showertools import metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MASS_COLORS = {1: "#d55e00", 4: "#e69f00", 14: "#009e73", 56: "#0072b2"}
+"""Colour of each mass number in every figure; from M. Okabe and K. Ito's palette, which colour-blind readers can tell."""
+MASS_LABELS = {1: "p", 4: "He", 14: "N", 56: "Fe"}
+"""Name of each mass number."""
+
+
+def footprint(
+    picture: ArrayLike, *, quantity: str = "counts", pixel_size: float = 30.0, ax: Axes | None = None
+) -> Axes:
+    """Draw one channel of a footprint.
+
+    Parameters
+    ----------
+    picture : array_like
+        (H, W) counts, or arrival times [ns] with NaN where no muon came; rows are y, columns x.
+    quantity : {'counts', 'arrival_time'}
+        What the picture holds; times are drawn relative to the first.
+    pixel_size : float
+        Side of a pixel [m].
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Pixels without a muon are light grey.
+    """
+    picture = np.asarray(picture, dtype=np.float64)
+    if picture.ndim != 2:
+        raise ValueError(f"`picture` should have the shape (H, W). Received: shape {picture.shape}")
+    if quantity not in {"counts", "arrival_time"}:
+        raise ValueError(f"`quantity` should be 'counts' or 'arrival_time'. Received: {quantity!r}")
+    ax = _axes(ax)
+    height, width = np.array(picture.shape) * pixel_size / 2
+    extent = (-width, width, -height, height)
+    if quantity == "counts":
+        shown, label = np.where(picture > 0, picture, np.nan), "muons"
+        style = {"cmap": "viridis", "norm": LogNorm(1, max(10.0, np.nanmax(shown, initial=1.0)))}
+    else:
+        first = np.nanmin(picture) if np.any(np.isfinite(picture)) else 0.0
+        shown, label, style = picture - first, "time after the first muon [ns]", {"cmap": "plasma"}
+    ax.set_facecolor("0.93")
+    image = ax.imshow(shown, origin="lower", extent=extent, interpolation="nearest", **style)
+    ax.figure.colorbar(image, ax=ax, label=label, shrink=0.82)
+    ax.set(xlabel="x [m]", ylabel="y [m]")
+    return ax
+
+
+def history(history: Mapping[str, Sequence[float]], *, quantity: str = "loss", ax: Axes | None = None) -> Axes:
+    """Draw how a quantity fell during training, for training and validation data.
+
+    Parameters
+    ----------
+    history : mapping
+        `fit(...).history` of Keras: lists with one value an epoch.
+    quantity : str
+        Which one; the curve of validation data is drawn where `val_<quantity>` exists.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With a logarithmic scale where all values are positive.
+    """
+    if quantity not in history:
+        raise ValueError(f"`quantity` should be one of {', '.join(history)}. Received: {quantity!r}")
+    ax = _axes(ax)
+    for name, label, style in ((quantity, "training", "o-"), (f"val_{quantity}", "validation", "s--")):
+        if name in history:
+            ax.plot(np.arange(1, len(history[name]) + 1), history[name], style, label=label, markersize=4)
+    if all(value > 0 for name in (quantity, f"val_{quantity}") for value in history.get(name, [])):
+        ax.set_yscale("log")
+    ax.set(xlabel="epoch", ylabel=quantity)
+    ax.legend()
+    return ax
+
+
+def estimate_against_truth(
+    true: ArrayLike,
+    estimate: ArrayLike,
+    *,
+    label: str = "$X_\\mathrm{max}$ [g/cm²]",
+    bins: int = 60,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the two-dimensional histogram of an estimate against the truth, with the diagonal.
+
+    Parameters
+    ----------
+    true, estimate : array_like
+        (n,) of the same unit.
+    label : str
+        Name and unit of the quantity.
+    bins : int
+        Bins along each axis; they span the central 99.8 % of the truth.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Bins without an event stay white.
+    """
+    ax = _axes(ax)
+    low, high = np.quantile(true, [0.001, 0.999])
+    edges = np.linspace(low, high, bins + 1)
+    ax.hist2d(np.asarray(true), np.asarray(estimate), bins=(edges, edges), cmap="viridis", norm=LogNorm())
+    ax.plot([low, high], [low, high], color="k", linewidth=0.8)
+    ax.set(xlabel=f"true {label}", ylabel=f"estimated {label}", aspect="equal")
+    return ax
+
+
+def binned(
+    true: ArrayLike,
+    estimate: ArrayLike,
+    by: ArrayLike,
+    edges: ArrayLike,
+    *,
+    metric: str = "bias",
+    label: str | None = None,
+    color: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw bias or resolution in bins of a quantity, with bootstrap intervals; see `metrics.binned`.
+
+    Parameters
+    ----------
+    true, estimate : array_like
+        (n,) of the same unit.
+    by : array_like
+        (n,) the quantity to bin in.
+    edges : array_like
+        (bins + 1,) edges of the bins; bins with fewer than 10 events are left out.
+    metric : {'bias', 'resolution'}
+        What to compute in each bin.
+    label : str, optional
+        For the legend.
+    color : str, optional
+        Any colour of matplotlib.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The horizontal bar is the bin, the vertical bar the 68 % interval.
+    """
+    ax = _axes(ax)
+    functions = {"bias": metrics.bias, "resolution": metrics.resolution}
+    if metric not in functions:
+        raise ValueError(f"`metric` should be 'bias' or 'resolution'. Received: {metric!r}")
+    edges = np.asarray(edges, dtype=np.float64)
+    found = metrics.binned(true, estimate, by, edges, metric=functions[metric])
+    good = found.number >= 10
+    center, half = (edges[1:] + edges[:-1])[good] / 2, np.diff(edges)[good] / 2
+    value = found.value[good]
+    errors = np.abs(np.stack([value - found.low[good], found.high[good] - value]))
+    ax.errorbar(center, value, yerr=errors, xerr=half, fmt="o", markersize=4, label=label, color=color, linewidth=1)
+    return ax
+
+
+def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Draw a confusion matrix as shares of each true class.
+
+    Parameters
+    ----------
+    matrix : array_like
+        (K, K) counts or shares; rows are the true classes.
+    labels : sequence of str
+        (K,) names of the classes.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Each cell holds its share in percent.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if matrix.shape != (len(labels), len(labels)):
+        raise ValueError(f"`matrix` should have the shape ({len(labels)}, {len(labels)}). Received: {matrix.shape}")
+    ax = _axes(ax)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-12)
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), value in np.ndenumerate(share):
+        ax.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color="white" if value > 0.5 else "black")
+    ticks = range(len(labels))
+    ax.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
+    ax.set(xlabel="estimated class", ylabel="true class")
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots(layout="constrained")[1] if ax is None else ax
