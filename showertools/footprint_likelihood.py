@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import interpolate, ndimage, special
 
 from showertools import atmosphere, showers
 from showertools.footprints import SPEED_OF_LIGHT, FootprintModel
@@ -25,8 +25,8 @@ from showertools.footprints import SPEED_OF_LIGHT, FootprintModel
 Float = NDArray[np.float64]
 
 _DEPTH_STEP = 1.0  # g/cm², of the integrals over the production depth
-_XMAX_STEP = 10.0  # g/cm²
-_XMAX_RANGE = (540.0, 1340.0)  # g/cm²
+_XMAX_STEP = 5.0  # g/cm², of the table
+_XMAX_NODES = np.arange(540.0, 1341.0, 40.0)  # g/cm², where it is computed: a spline between them is enough
 _FINE_DISTANCE = 3.0  # m, before the average over a pixel
 _FINE_TIME = 1.0  # ns, before the resolution of the clocks
 _LATEST = 1600.0  # ns after the front
@@ -73,10 +73,9 @@ def table(model: FootprintModel, mass_number: int) -> Table:
     column = _depth_of_delay(delay, fine, model) / _DEPTH_STEP  # (r, t)
     row = np.broadcast_to(np.arange(len(fine), dtype=float)[:, None], column.shape)
 
-    xmax = np.arange(_XMAX_RANGE[0], _XMAX_RANGE[1] + 1, _XMAX_STEP)  # (X,)
-    survival = np.empty((len(xmax), len(distance), len(root_delay)))
+    survival = np.empty((len(_XMAX_NODES), len(distance), len(root_delay)))
     density = np.empty_like(survival)
-    for k, value in enumerate(xmax):
+    for k, value in enumerate(_XMAX_NODES):
         later = np.zeros((len(fine), len(depth) + 1))  # made at this depth or deeper, so later
         later[:, :-1] = np.cumsum((spot * _made(depth, value, mass_number, model))[:, ::-1], axis=1)[:, ::-1]
         exact = average @ ndimage.map_coordinates(later, [row, column], order=1, mode="nearest")  # (R, t)
@@ -84,7 +83,11 @@ def table(model: FootprintModel, mass_number: int) -> Table:
             blurred = ndimage.gaussian_filter1d(exact, sigma / _FINE_TIME, order=order, mode="nearest", truncate=6)
             at = root_delay**2 / _FINE_TIME
             target[k] = np.log(np.maximum(sign * _between(blurred, at), _SMALLEST))
-    return Table(survival, density, xmax, distance, root_delay, 6 * sigma)
+    xmax = np.arange(_XMAX_NODES[0], _XMAX_NODES[-1] + 1, _XMAX_STEP)  # (X,)
+    log_survival, log_density = (
+        interpolate.CubicSpline(_XMAX_NODES, values)(xmax).astype(np.float32) for values in (survival, density)
+    )
+    return Table(log_survival, log_density, xmax, distance, root_delay, 6 * sigma)
 
 
 def _height(depth: Float, model: FootprintModel) -> Float:

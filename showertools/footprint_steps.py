@@ -1,7 +1,7 @@
 """The steps of the footprint toy for one shower, written as the formulas are.
 
-Lesson 31 builds a shower from these; `showertools.footprints` does the same for thousands of showers at once, in pixels and
-single precision, for speed. `tests/test_footprint_steps.py` compares the two.
+Lesson 31 builds a shower from these; `showertools.footprints` does the same for thousands of showers at once, in pixels
+and single precision, for speed. `tests/test_footprint_steps.py` compares the two.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The classical reconstruction of a footprint: core, start and curvature of the shower front.
 
-A muon made at height h above the core lags the plane front by about r²/(2·c·h). So the front is a paraboloid, and the time
-of the first muon in each pixel is linear in four unknowns,
+A muon made at height h above the core lags the plane front by about r²/(2·c·h). So the front is a paraboloid, and the
+time of the first muon in each pixel is linear in four unknowns,
 
     t = a + b·x + e·y + k·(x² + y²),
 
-whose weighted least squares are solved for all showers at once. The core is where the paraboloid is flat, the start is its
-lowest time, and the curvature k = 1/(2·c·h) tells how high the muons were made.
+whose weighted least squares are solved for all showers at once. The core is where the paraboloid is flat, the start is
+its lowest time, and the curvature k = 1/(2·c·h) tells how high the muons were made.
 
 Source: least squares are textbook; the weights are our choice: the delays of the muons in a pixel spread in
 proportion to their mean, on top of the resolution of the clocks.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,8 @@ def fit_front(
     Returns
     -------
     dict of numpy.ndarray
-        `core` (n, 2) [m]; `start` (n,) [ns]; `height` (n,) = 1/(2·c·k) [m], the height above the ground at which the muons
-        seem to be made. NaN where fewer than 5 pixels are filled or the front does not bend upwards.
+        `core` (n, 2) [m]; `start` (n,) [ns]; `height` (n,) = 1/(2·c·k) [m], the height above the ground at which the
+        muons seem to be made. NaN where fewer than 5 pixels are filled or the front does not bend upwards.
 
     Raises
     ------
@@ -95,8 +96,8 @@ def ring_profiles(
     Returns
     -------
     numpy.ndarray
-        (n, rings, 4), float32: share of the muons; mean and root mean square delay of the first muon [ns]; filled pixels a
-        muon. A ring without a muon holds zeros.
+        (n, rings, 4), float32: share of the muons; mean and root mean square delay of the first muon [ns]; filled
+        pixels a muon. A ring without a muon holds zeros.
     """
     _check_shapes(counts, arrival_time, model)
     x, y = _positions(model)
@@ -106,7 +107,7 @@ def ring_profiles(
         distance = np.hypot(x - core[:, :1], y - core[:, 1:])
         delay = np.where(hit, time - start[:, None], 0)
         sums = []
-        for low, high in zip(RING_EDGES[:-1], RING_EDGES[1:], strict=True):
+        for low, high in pairwise(RING_EDGES):
             inside = (distance >= low) & (distance < high)
             terms = (counts, delay, delay**2, hit)
             sums.append(np.stack([np.sum(term, axis=1, where=inside, dtype=np.float64) for term in terms], axis=-1))
@@ -140,7 +141,7 @@ def _fit(counts: Float32, time: Float32, model: FootprintModel, n_iterations: in
         if iteration < n_iterations:
             square = (x - core[:, :1].astype(np.float32)) ** 2 + (y - core[:, 1:].astype(np.float32)) ** 2
             spread = RELATIVE_SPREAD * curvature[:, None].astype(np.float32) * square
-            weight = hit / (spread**2 + np.float32(max(model.time_resolution, 1.0) ** 2))
+            weight = (hit / (spread**2 + max(model.time_resolution, 1.0) ** 2)).astype(np.float32)
     core[~bent] = np.nan
     with np.errstate(divide="ignore"):
         height = np.where(bent, 1 / (2 * SPEED_OF_LIGHT * curvature), np.nan)
@@ -178,6 +179,8 @@ def _check_shapes(counts: NDArray[np.floating], arrival_time: NDArray[np.floatin
     wanted = (model.n_pixels, model.n_pixels)
     for name, values in (("counts", counts), ("arrival_time", arrival_time)):
         if np.ndim(values) != 3 or np.shape(values)[1:] != wanted:
-            raise ValueError(f"`{name}` should have the shape (n, {wanted[0]}, {wanted[1]}). Received: {np.shape(values)}")
+            raise ValueError(
+                f"`{name}` should have the shape (n, {wanted[0]}, {wanted[1]}). Received: {np.shape(values)}"
+            )
     if len(counts) != len(arrival_time):
         raise ValueError(f"`arrival_time` should have as many showers as `counts`. Received: {len(arrival_time)}")

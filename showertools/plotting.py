@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MASS_COLORS = {1: "#d55e00", 4: "#e69f00", 14: "#009e73", 56: "#0072b2"}
-"""Colour of each mass number in every figure; from M. Okabe and K. Ito's palette, which colour-blind readers can tell."""
+"""Colour of each mass number in every figure, from M. Okabe and K. Ito's palette for colour-blind readers."""
 MASS_LABELS = {1: "p", 4: "He", 14: "N", 56: "Fe"}
 """Name of each mass number."""
 
@@ -52,7 +52,7 @@ def footprint(
     extent = (-width, width, -height, height)
     if quantity == "counts":
         shown, label = np.where(picture > 0, picture, np.nan), "muons"
-        style = {"cmap": "viridis", "norm": LogNorm(1, max(10.0, np.nanmax(shown, initial=1.0)))}
+        style: dict[str, Any] = {"cmap": "viridis", "norm": LogNorm(1, max(10.0, np.nanmax(shown, initial=1.0)))}
     else:
         first = np.nanmin(picture) if np.any(np.isfinite(picture)) else 0.0
         shown, label, style = picture - first, "time after the first muon [ns]", {"cmap": "plasma"}
@@ -120,7 +120,7 @@ def estimate_against_truth(
         Bins without an event stay white.
     """
     ax = _axes(ax)
-    low, high = np.quantile(true, [0.001, 0.999])
+    low, high = np.quantile(np.asarray(true, dtype=np.float64), [0.001, 0.999])
     edges = np.linspace(low, high, bins + 1)
     ax.hist2d(np.asarray(true), np.asarray(estimate), bins=(edges, edges), cmap="viridis", norm=LogNorm())
     ax.plot([low, high], [low, high], color="k", linewidth=0.8)
@@ -169,10 +169,10 @@ def binned(
         raise ValueError(f"`metric` should be 'bias' or 'resolution'. Received: {metric!r}")
     edges = np.asarray(edges, dtype=np.float64)
     found = metrics.binned(true, estimate, by, edges, metric=functions[metric])
-    good = found.number >= 10
+    good = found["number"] >= 10
     center, half = (edges[1:] + edges[:-1])[good] / 2, np.diff(edges)[good] / 2
-    value = found.value[good]
-    errors = np.abs(np.stack([value - found.low[good], found.high[good] - value]))
+    value = found["value"][good]
+    errors = np.abs(np.stack([value - found["low"][good], found["high"][good] - value]))
     ax.errorbar(center, value, yerr=errors, xerr=half, fmt="o", markersize=4, label=label, color=color, linewidth=1)
     return ax
 

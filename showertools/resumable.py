@@ -155,7 +155,7 @@ def _save_piece(folder: Path, waiting: list[Events], n_done: int) -> int:
         for name in events:
             datasets.check_name(name)
         datasets.check_equal_lengths(events)
-    storage.write(folder / _piece_name(n_done), waiting, n_events, attributes={}, compress=False)
+    storage.write(folder / _piece_name(n_done), waiting, n_events, attributes={}, intermediate=True)
     return n_done + n_events
 
 

@@ -116,7 +116,7 @@ def write(
     n_events: int,
     *,
     attributes: dict[str, Any],
-    compress: bool = True,
+    intermediate: bool = False,
     scratch: Path | None = None,
 ) -> None:
     """Write arrays that come in pieces, under a temporary name until all is on the disk.
@@ -131,8 +131,8 @@ def write(
         Number of events in all pieces together.
     attributes : dict
         Whatever JSON holds. `units` maps names of arrays to units; `command` is what makes the file again.
-    compress : bool
-        Compress with gzip, level 1.
+    intermediate : bool
+        Work soon to be read again: neither compressed nor waited for until it is on the disk.
     scratch : pathlib.Path, optional
         Folder for the temporary file, on the same disk; by default that of `path`.
 
@@ -148,11 +148,14 @@ def write(
     sink = None
     try:
         sink = _Sink(temporary)
-        _outside_main_thread(lambda: _write_hdf5(sink, pieces, n_events, attributes, compress), sink)
+        _outside_main_thread(lambda: _write_hdf5(sink, pieces, n_events, attributes, not intermediate), sink)
         _seal(sink.raw, str(attributes.get("command", "")))
+        if not intermediate:
+            os.fsync(sink.raw.fileno())
         sink.raw.close()
         os.replace(temporary, place)  # noqa: PTH105 (atomic also where the name is taken)
-        _sync_folder(place.parent)
+        if not intermediate:
+            _sync_folder(place.parent)
     except OSError as failure:
         if failure.errno not in _FULL:
             raise
@@ -256,14 +259,13 @@ def _header(digest: str, size: int, command: str) -> bytes:
 
 
 def _seal(raw: Any, command: str) -> None:
-    """Write the block of text at the start, and see everything on the disk."""
+    """Write the block of text at the start."""
     size = raw.seek(0, os.SEEK_END)
     raw.seek(HEADER_SIZE)
     header = _header(hashlib.file_digest(raw, "sha256").hexdigest(), size, command)
     raw.seek(0)
     if raw.write(header) != len(header):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    os.fsync(raw.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

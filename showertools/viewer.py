@@ -1,7 +1,7 @@
 """Figures with sliders, and the viewer of a single footprint.
 
-`with_sliders` always shows a figure: an ordinary picture in the cell's output, which GitHub, nbviewer and a machine without
-widgets show as well. Where ipywidgets can be imported it puts sliders below that redraw this same picture.
+`with_sliders` always shows a figure: an ordinary picture in the cell's output, which GitHub, nbviewer and a machine
+without widgets show as well. Where ipywidgets can be imported it puts sliders below that redraw this same picture.
 """
 
 from __future__ import annotations

@@ -59,6 +59,11 @@ def sample(tmp_path):
     return path, data
 
 
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test pulls the plug
+
+
 @SETTINGS
 @given(data=tables)
 def test_any_arrays_come_back(tmp_path, data):

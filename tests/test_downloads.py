@@ -57,7 +57,8 @@ def test_a_checkout_needs_no_download(checkout):
 
 
 @pytest.mark.parametrize("name", ["other.bin", "../pyproject.toml", "README.md", ""])
-def test_only_registered_names_are_taken(checkout, name):
+@pytest.mark.usefixtures("checkout")
+def test_only_registered_names_are_taken(name):
     with pytest.raises(ValueError, match=r"`name` should be one of \['sample\.bin'\]"):
         downloads.data_file(name)
 
@@ -66,7 +67,7 @@ def test_an_installed_package_fetches_once(checkout, monkeypatch):
     (checkout / "pyproject.toml").unlink()  # what lies beside the package is no checkout
     fetched = []
 
-    def download(self, url, output_file, pooch):
+    def download(_, url, output_file, *__):
         fetched.append(url)
         Path(output_file).write_bytes(CONTENT)
 
@@ -83,7 +84,7 @@ def test_without_network_it_names_the_ways_out(checkout, monkeypatch, wrong):
     (checkout / "pyproject.toml").unlink()
     monkeypatch.setattr("time.sleep", lambda _: None)
 
-    def download(self, url, output_file, pooch):
+    def download(_, __, output_file, *___):
         if wrong is None:
             raise ConnectionError("no route to host")
         Path(output_file).write_bytes(wrong)

@@ -102,7 +102,7 @@ def test_info_fails_in_one_line(tmp_path, capsys, content, message):
 
 def test_wrong_usage_is_explained(tmp_path, capsys):
     start = ["simulate", "footprints", "--out", str(tmp_path / "x.h5")]
-    assert "choose from 'footprints'" in _refused(["simulate", "neutrinos"], capsys).replace("from f", "from 'f")
+    assert re.search("choose from '?footprints", _refused(["simulate", "neutrinos"], capsys))  # quoted by older Pythons
     assert "required: --events, --seed" in _refused(start, capsys)
     for number in ("0", "-3", "many", "1.5"):
         message = _refused([*start, "--seed", "1", "--events", number], capsys)

@@ -20,8 +20,18 @@ import numpy as np
 from scipy import stats
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-from showertools import atmosphere, datasets, footprint_steps, footprints, metrics, plotting, profile, showers, tasks
-from showertools import viewer
+from showertools import (
+    atmosphere,
+    datasets,
+    footprint_steps,
+    footprints,
+    metrics,
+    plotting,
+    profile,
+    showers,
+    tasks,
+    viewer,
+)
 
 MASSES = np.array([1, 4, 14, 56])
 model = footprints.FootprintModel()
@@ -29,24 +39,24 @@ model = footprints.FootprintModel()
 # %% [markdown]
 # ## A particle falls from the sky
 #
-# About once a year, each square kilometre of the Earth is hit by a single atomic nucleus of $10^{19}$ eV. That is 1.6 J, the
-# energy of a tennis ball at 27 km/h, in one particle. What brings it there nobody knows. To find out, one has to know
-# which nucleus it was: a proton ($A = 1$) or iron ($A = 56$)?
+# About once a year, each square kilometre of the Earth is hit by a single atomic nucleus of $10^{19}$ eV. That is 1.6
+# J, the energy of a tennis ball at 27 km/h, in one particle. What brings it there nobody knows. To find out, one has to
+# know which nucleus it was: a proton ($A = 1$) or iron ($A = 56$)?
 #
-# The nucleus never reaches the ground. It strikes a nucleus of the air, dozens of new particles fly on, strike again, and
-# so on: an **air shower**. The number of particles grows until their energy gets too small to make more. The depth
-# at which it is largest is called $X_\mathrm{max}$. Most particles are electrons and photons and die
-# out behind it. Charged pions, however, decay into **muons**, and these reach the ground.
+# The nucleus never reaches the ground. It strikes a nucleus of the air, dozens of new particles fly on, strike again,
+# and so on: an **air shower**. The number of particles grows until their energy gets too small to make more. The depth
+# at which it is largest is called $X_\mathrm{max}$. Most particles are electrons and photons and die out behind it.
+# Charged pions, however, decay into **muons**, and these reach the ground.
 #
-# An iron nucleus is in effect 56 nucleons of 1/56 of the energy each. Such a shower ends its growth higher up, varies less (it is
-# an average of 56), and makes more muons.
-# The Pierre Auger Observatory measures both: telescopes see $X_\mathrm{max}$ in dark nights, 1,600 water tanks on 3,000 km² see the particles on
-# the ground at any time. Hence the question of this part of the course: how much of $X_\mathrm{max}$ and $A$ can you read from the ground?
+# An iron nucleus is in effect 56 nucleons of 1/56 of the energy each. Such a shower ends its growth higher up, varies
+# less (it is an average of 56), and makes more muons. The Pierre Auger Observatory measures both: telescopes see
+# $X_\mathrm{max}$ in dark nights, 1,600 water tanks on 3,000 km² see the particles on the ground at any time. Hence the
+# question of this part of the course: how much of $X_\mathrm{max}$ and $A$ can you read from the ground?
 #
 # ## Depth instead of height
 #
-# A shower does not count metres, it counts air. The **depth** $X$ is the mass of air above one square centimetre. From the top
-# of the atmosphere to the sea it is 1036 g/cm². Guess first: at which height is half of the air below you?
+# A shower does not count metres, it counts air. The **depth** $X$ is the mass of air above one square centimetre. From
+# the top of the atmosphere to the sea it is 1036 g/cm². Guess first: at which height is half of the air below you?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -67,39 +77,38 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# Half of the air lies below 5.5 km, where the depth is 518 g/cm². The maxima of proton and iron showers of $10^{19}$ eV are 96 g/cm² apart on average: one kilometre
-# of height, at 2 to 3 km above the sea. That kilometre is all we have to tell them apart by depth.
+# Half of the air lies below 5.5 km, where the depth is 518 g/cm². The maxima of proton and iron showers of $10^{19}$ eV
+# are 96 g/cm² apart on average: one kilometre of height, at 2 to 3 km above the sea. That kilometre is all we have to
+# tell them apart by depth.
 #
 # ## One shower, muon by muon
 #
-# The simulator of these lessons is a toy of five steps. It comes from the tutorial of a workshop at RWTH Aachen in 2017; the
-# numbers that the tutorial leaves open are our choice and stand in
+# The simulator of these lessons is a toy of five steps. It comes from the tutorial of a workshop at RWTH Aachen in
+# 2017; the numbers that the tutorial leaves open are our choice and stand in
 # [`FootprintModel`](../showertools/footprints.py). All showers come straight down, and all have $10^{19}$ eV.
 #
-# **Step 1: how many muons?** Their mean number is $\langle N\rangle = 1000 \cdot \frac{E}{10^{19}\,\mathrm{eV}} \cdot A^{0.15}$. (A real shower has many
-# millions. Think of detectors that cover a small part of the ground.) Not two showers are alike: the
-# expected number $\Lambda$ fluctuates, by 16 % for protons and by 4 % for iron, then the number itself as a Poisson variable of mean
-# $\Lambda$.
+# **Step 1: how many muons?** Their mean number is $\langle N\rangle = 1000 \cdot \frac{E}{10^{19}\,\mathrm{eV}} \cdot
+# A^{0.15}$. (A real shower has many millions. Think of detectors that cover a small part of the ground.) Not two
+# showers are alike: the expected number $\Lambda$ fluctuates, by 16 % for protons and by 4 % for iron, then the number
+# itself as a Poisson variable of mean $\Lambda$.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 for mass in MASSES:
     print(f"A = {mass:2d}: {1000 * mass**0.15:4.0f} muons, Λ fluctuates by {100 * model.fluctuation(mass):.0f} %")
 
+# %% [markdown]
+# **Step 2: where are they made?** On the way to the maximum and around it. The toy draws the production depth of each
+# muon from a normal distribution of mean $X_\mathrm{max} - 150 - 5\ln A$ and width $150 - 5\ln A$ [g/cm²]. A depth
+# below the ground means that the muon is never made. Before you look: a normal distribution in depth, is it one in
+# height as well?
+
 # %%
 rng = np.random.default_rng(31)
 mass, xmax = 1, 750.0  # a proton shower of medium depth [g/cm²]
-shape = model.fluctuation(mass) ** -2  # of a gamma distribution of mean 1 and this spread
-expected = 1000 * mass**0.15 * rng.gamma(shape) / shape
-n_muons = rng.poisson(expected)
-print(f"expected {expected:.0f}, drawn {n_muons}")
+shape = model.fluctuation(mass) ** -2  # of a gamma distribution: its mean is 1, its spread that of Λ
+n_muons = rng.poisson(1000 * mass**0.15 * rng.gamma(shape) / shape)
 
-# %% [markdown]
-# **Step 2: where are they made?** On the way to the maximum and around it. The toy draws the production depth of each muon from a normal distribution of
-# mean $X_\mathrm{max} - 150 - 5\ln A$ and width $150 - 5\ln A$ [g/cm²]. A depth below the ground means that
-# the muon is never made. Before you look: a normal distribution in depth, is it one in height as well?
-
-# %%
 depth = rng.normal(xmax - 150 - 5 * np.log(mass), 150 - 5 * np.log(mass), n_muons)
 depth = depth[(depth > 0) & (depth < model.ground_depth)]
 height = atmosphere.height_at_depth(depth)  # the ground is at sea level
@@ -112,20 +121,23 @@ right.set(xlabel="production height [km]")
 plt.show()
 
 # %% [markdown]
-# It is not: high up the air is thin, so that the same depth takes more metres. Most muons start at 2 to 8 km, a few above 12 km.
+# It is not: high up the air is thin, so that the same depth takes more metres. Most muons start at 2 to 8 km, a few
+# above 12 km.
 #
-# **Step 3: which way?** Straight lines, at the speed of light, away from the axis. The two slopes of a
-# muon (metres sideways for each metre down) are normal with a width of 0.12, the *opening angle*. A muon from height $h$ with slopes $(s_x, s_y)$ lands at
+# **Step 3: which way?** Straight lines, at the speed of light, away from the axis. The two slopes of a muon (metres
+# sideways for each metre down) are normal with a width of 0.12, the *opening angle*. A muon from height $h$ with slopes
+# $(s_x, s_y)$ lands at
 #
 # $$(x, y) = (x_\mathrm{core}, y_\mathrm{core}) + h \cdot (s_x, s_y).$$
 #
-# **Step 4: when?** Down the axis, the front of the shower flies at the speed of light. It starts at height $h$ together with the
-# muon, but the muon takes the longer way: one leg of the triangle against the other.
+# **Step 4: when?** Down the axis, the front of the shower flies at the speed of light. It starts at height $h$ together
+# with the muon, but the muon takes the longer way: one leg of the triangle against the other.
 #
 # ### Task 1: late by how much?
 #
-# A muon made on the axis at `height` lands at `distance` from the core. Write `delay(height, distance)`: the time [ns] that passes
-# on the ground between the arrival of the front at the core and that of the muon. Both arguments [m] may be arrays. Draw the triangle first.
+# A muon made on the axis at `height` lands at `distance` from the core. Write `delay(height, distance)`: the time [ns]
+# that passes on the ground between the arrival of the front at the core and that of the muon. Both arguments [m] may be
+# arrays. Draw the triangle first.
 
 
 # %%
@@ -142,10 +154,15 @@ with tasks.check("Task 1"):
     on_axis, usual = delay(4000.0, 0.0), delay(4000.0, 800.0)
     assert abs(on_axis) < 1e-6, "A muon that flies down the axis comes with the front: do not count the way down."
     assert usual > 0, "Your muon is there before the front: which of the two has the longer way?"
-    assert not np.isclose(usual, 800 / 0.299792458), "Distance over c is a way along the ground. The muon flies the long side."
-    assert 1 < usual < 10_000, "800 m from the core it should be some 100 ns: is your speed of light in metres per nanosecond?"
-    assert np.isclose(usual, 264.2, atol=0.2), "Right size, wrong number: path of the muon minus path of the front, over c."
+    assert not np.isclose(usual, 800 / 0.299792458), (
+        "Distance over c is a way along the ground. Which side does it fly?"
+    )
+    assert 1 < usual < 10_000, "It should be some 100 ns: is your speed of light in metres per nanosecond?"
+    assert np.isclose(usual, 264.2, atol=0.2), (
+        "Close, but wrong: take the muon's path minus the front's, over c, exactly."
+    )
     assert np.shape(delay(np.ones(3), np.ones((2, 1)))) == (2, 3), "Arrays should broadcast: use functions of NumPy."
+
 
 # %% tags=["wrong"]
 # hint: do not count the way down
@@ -172,7 +189,7 @@ def delay(height, distance):
 
 
 # %% tags=["wrong"]
-# hint: Right size, wrong number
+# hint: minus the front's
 def delay(height, distance):
     return distance**2 / (2 * height) / footprints.SPEED_OF_LIGHT
 
@@ -189,14 +206,14 @@ plt.legend(title="made at")
 plt.show()
 
 # %% [markdown]
-# The deeper a muon was made, the later it comes, at every distance. So arrival times know about depth. Close to the core all curves
-# meet: there, a clock tells when the front came, and nothing about where the muon was made.
+# The deeper a muon was made, the later it comes, at every distance. So arrival times know about depth. Close to the
+# core all curves meet: there, a clock tells when the front came, and nothing about where the muon was made.
 #
 # ### Task 2: down to the ground
 #
-# Write `land(height, slope, core, start)`. It gets the heights of all muons (M,), their two slopes (2, M), the core (2,) [m] and the moment [ns]
-# at which the front reaches the ground. Return the positions (2, M) [m] and the times (M,) [ns] of landing. Use your `delay`. Mind
-# from which point the distance counts.
+# Write `land(height, slope, core, start)`. It gets the heights of all muons (M,), their two slopes (2, M), the core
+# (2,) [m] and the moment [ns] at which the front reaches the ground. Return the positions (2, M) [m] and the times (M,)
+# [ns] of landing. Use your `delay`. Mind from which point the distance counts.
 
 
 # %%
@@ -214,14 +231,18 @@ with tasks.check("Task 2"):
     test_height, test_slope = np.array([1000.0, 2000.0, 500.0]), np.array([[0.1, 0.0, -0.2], [0.0, -0.2, 0.1]])
     at, when = land(test_height, test_slope)
     assert np.shape(at) == (2, 3), "The positions should have the shape (2, M): x of all muons, then y of all muons."
-    assert not np.allclose(at, test_slope), "A slope is metres sideways for each metre down: how many metres down is it?"
+    assert not np.allclose(at, test_slope), "A slope is metres sideways a metre down: how many metres down is it?"
     assert np.allclose(at, test_slope * test_height), "A muon lands at core + height · slope. Yours lands elsewhere."
     assert np.shape(when) == (3,), "One time for each muon, shape (M,): the distance comes from both slopes together."
-    assert np.allclose(when, footprints.delay(test_height, np.hypot(*at))), "The time is the delay at the distance from the core."
+    test_delay = footprints.delay(test_height, np.hypot(*at))
+    assert np.allclose(when, test_delay), "The time is the delay at the distance from the core."
     moved_at, moved_when = land(test_height, test_slope, core=(50.0, -20.0), start=7.0)
     assert np.allclose(moved_at - at, [[50.0], [-20.0]]), "Add x of the core to all x, and y of the core to all y."
     assert not np.allclose(moved_when, when), "The clock of the ground does not start with the front: add `start`."
-    assert np.allclose(moved_when - when, 7.0), "The delay depends on the distance from the core, not from the picture's centre."
+    assert np.allclose(moved_when - when, 7.0), (
+        "The delay goes with the distance from the core, not from the picture's centre."
+    )
+
 
 # %% tags=["wrong"]
 # hint: how many metres down
@@ -251,15 +272,13 @@ def land(height, slope, core=(0.0, 0.0), start=0.0):
     return np.asarray(core)[:, None] + offset, start + footprints.delay(height, abs(offset))
 
 
-# %%
+# %% tags=["expected"]
 land = tasks.solved(land, otherwise=footprint_steps.land)
 slope = rng.normal(0, model.opening_angle, (2, len(height)))
 core = rng.normal(0, model.core_spread, 2)  # m
 position, time = land(height, slope, core, start=rng.normal(0, model.start_spread))
 time += rng.normal(0, model.time_resolution, len(time))  # a clock good to 5 ns
-print(f"core at ({core[0]:.0f}, {core[1]:.0f}) m; half of the muons land within {np.median(np.hypot(*(slope * height))):.0f} m")
 
-# %% tags=["expected"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
 some = slice(0, 80)
 left.plot([np.full(80, core[0]), position[0, some]], [height[some] / 1000, np.zeros(80)], color="0.3", linewidth=0.5)
@@ -271,18 +290,19 @@ figure.colorbar(dots, label="time after the first muon [ns]")
 plt.show()
 
 # %% [markdown]
-# Left: 80 of the muons on their way (mind the axes: the lines are far steeper than they look). Right: all of them on the ground.
-# Near the core (cross) they come first and lie densest; outside they are few and late.
+# Left: 80 of the muons on their way (mind the axes: the lines are far steeper than they look). Right: all of them on
+# the ground. Near the core (cross) they come first and lie densest; outside they are few and late.
 #
-# **Step 5: what a detector sees.** The ground is a picture of 32 × 32 pixels of 30 m. A pixel knows how many
-# muons hit it and when the first came. Nobody tells it where the core is or when the front came: so
-# core and start are drawn anew for each shower, with a spread of 100 m and 100 ns. And a clock is good to 5 ns.
+# **Step 5: what a detector sees.** The ground is a picture of 32 × 32 pixels of 30 m. A pixel knows how many muons hit
+# it and when the first came. Nobody tells it where the core is or when the front came: so core and start are drawn anew
+# for each shower, with a spread of 100 m and 100 ns. And a clock is good to 5 ns.
 #
 # ### Task 3: the picture
 #
-# Write `picture(position, time)`. Return `counts`, muons a pixel, and `first`, the time of the first muon in each, both of shape (32, 32). Rows are
-# $y$, columns are $x$, the first pixel is at the lower left, from −480 m on, and muons that land outside do not count. Where none came there is no time: `nan`, not 0.
-# `np.histogram2d` and `np.minimum.at` save you the loop.
+# Write `picture(position, time)`. Return `counts`, muons a pixel, and `first`, the time of the first muon in each, both
+# of shape (32, 32). Rows are $y$, columns are $x$, the first pixel is at the lower left, from −480 m on, and muons that
+# land outside do not count. Where none came there is no time: `nan`, not 0. `np.histogram2d` and `np.minimum.at` save
+# you the loop.
 
 
 # %%
@@ -307,13 +327,19 @@ with tasks.check("Task 3"):
     counts, first = picture(test_position, test_time)
     assert np.shape(counts) == np.shape(first) == (32, 32), "Both pictures should have the shape (32, 32)."
     assert np.sum(counts) >= 4, "Muons get lost: on both axes the picture goes from −480 m to 480 m."
-    assert np.sum(counts) <= 4, "Two of the six muons land outside. Leave them out: they are not in the pixels at the edge."
+    assert np.sum(counts) <= 4, (
+        "Two of the six muons land outside. Leave them out: the pixels at the edge did not see them."
+    )
     assert not np.array_equal(counts[16:18, 16], [0, 0]), "x and y have changed places: rows are y, columns are x."
-    assert counts[17, 16] == 2, "Two muons at (5, 35) and (5, 40) m share the pixel in row 17, column 16: yours are elsewhere."
+    assert counts[17, 16] == 2, (
+        "Muons at (5, 35) and (5, 40) m share the pixel in row 17, column 16: yours are elsewhere."
+    )
     assert not np.any(first == 0), "Where no muon came there is no time: nan. A 0 would be a time like any other."
     assert not np.any(np.isinf(first)), "Infinity is left where no muon came. Make it nan."
     assert first[17, 16] != 9, "The last muon in a pixel overwrites the first: take the minimum."
-    assert first[17, 16] == 6 and np.isnan(first).sum() == 1021, "`first` should be the smallest time in each pixel, nan in the empty ones."
+    assert first[17, 16] == 6, "`first` should be the smallest time in each pixel."
+    assert np.isnan(first).sum() == 1021, "Three of the 1024 pixels are hit: `first` should be nan in the other 1021."
+
 
 # %% tags=["wrong"]
 # hint: x and y have changed places
@@ -345,7 +371,7 @@ def picture(position, time, n_pixels=32, pixel_size=30.0):
 def picture(position, time, n_pixels=32, pixel_size=30.0):
     counts = footprint_steps.picture(position, time, n_pixels, pixel_size)[0]
     first = np.full((n_pixels, n_pixels), np.nan)
-    for (x, y), t in zip(position.T, time):
+    for (x, y), t in zip(position.T, time, strict=True):
         if max(abs(x), abs(y)) < 480:
             row, column = int(y // pixel_size) + n_pixels // 2, int(x // pixel_size) + n_pixels // 2
             first[row, column] = t if np.isnan(first[row, column]) else max(t, first[row, column])
@@ -369,14 +395,15 @@ plotting.footprint(first, quantity="arrival_time", ax=right)
 plt.show()
 
 # %% [markdown]
-# This is a **footprint**: two channels, like a picture with two colours. Grey pixels saw nothing. A network
-# of the next lesson gets these two pictures and nothing else.
+# This is a **footprint**: two channels, like a picture with two colours. Grey pixels saw nothing. A network of the next
+# lesson gets these two pictures and nothing else.
 #
 # ## Play with it
 #
-# Here all five steps sit behind sliders. (Without widgets, as on GitHub, you see the figure alone; run the cell to get them.) The
-# seed stays when you move another slider, so you watch the same muons move. Find out:
-# 1. Push $X_\mathrm{max}$ from 650 to 1000 g/cm². What happens to the number of muons on the picture? And to the times in its corners?
+# Here all five steps sit behind sliders. (Without widgets, as on GitHub, you see the figure alone; run the cell to get
+# them.) The seed stays when you move another slider, so you watch the same muons move. Find out:
+# 1. Push $X_\mathrm{max}$ from 650 to 1000 g/cm². What happens to the number of muons on the picture? And to the times
+#    in its corners?
 # 2. Change p to Fe at the same $X_\mathrm{max}$. Could you tell the two without counting?
 # 3. Take another seed. Which of your changes were larger than this one?
 
@@ -386,9 +413,10 @@ viewer.footprint_viewer(primary="p", xmax=750, seed=3)
 # %% [markdown]
 # ## 40,000 showers
 #
-# [`footprints.simulate`](../showertools/footprints.py) does the same for many showers at once: a quarter each of p, He, N and Fe, with $X_\mathrm{max}$ drawn from
-# the distribution that full simulations of hadronic interactions (EPOS-LHC) give. It has no loop over muons or showers: all muons of 256 showers lie in one long
-# array. The same seed gives the same showers on any machine, whatever the number of cores.
+# [`footprints.simulate`](../showertools/footprints.py) does the same for many showers at once: a quarter each of p, He,
+# N and Fe, with $X_\mathrm{max}$ drawn from the distribution that full simulations of hadronic interactions (EPOS-LHC)
+# give. It has no loop over muons or showers: all muons of 256 showers lie in one long array. The same seed gives the
+# same showers on any machine, whatever the number of cores.
 
 # %%
 n_showers = profile.pick(full=40_000, quick=2_000)
@@ -397,8 +425,9 @@ for name, values in sample.items():
     print(f"{name:13s} {values.shape!s:16s} {footprints.UNITS[name]}")
 
 # %% [markdown]
-# A data set should outlive the notebook: with its units, its seed, the parameters it was made with, and a checksum. HDF5 holds arrays by name, and reads back
-# only those you ask for. (Here into a folder that is removed at the end of the cell.)
+# A data set should outlive the notebook: with its units, its seed, the parameters it was made with, and a checksum.
+# HDF5 holds arrays by name, and reads back only those you ask for. (Here into a folder that is removed at the end of
+# the cell.)
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
@@ -408,14 +437,15 @@ with tempfile.TemporaryDirectory() as folder:
     megabytes = path.stat().st_size / 1e6
     loaded = datasets.load(path, keys=["xmax", "mass_number"])
     stored = datasets.attributes(path)
-print(f"{megabytes:.0f} MB; {stored['units']['xmax']}; seed {stored['seed']}; the same: {np.array_equal(loaded['xmax'], sample['xmax'])}")
+same = np.array_equal(loaded["xmax"], sample["xmax"])
+print(f"{megabytes:.0f} MB, seed {stored['seed']}, Xmax in {stored['units']['xmax']}, as it was: {same}")
 
 # %% [markdown]
 # ## Trust, but compare
 #
 # Before you train anything on simulated data, ask whether they are what you think they are. Mean and spread of
-# $X_\mathrm{max}$ are known in closed form (De Domenico et al. 2013). Do the showers agree, within the
-# uncertainty that their number allows?
+# $X_\mathrm{max}$ are known in closed form (De Domenico et al. 2013). Do the showers agree, within the uncertainty that
+# their number allows?
 
 # %%
 xmax, mass_number = sample["xmax"].astype(float), sample["mass_number"]
@@ -440,10 +470,12 @@ plt.legend(title="simulated; formula dotted")
 plt.show()
 
 # %% [markdown]
-# Iron showers are shallow and alike, proton showers deep and spread out, with a long tail: some protons fly far before they strike.
-# Look at 750 g/cm²: all four masses are there. $X_\mathrm{max}$ alone does not tell the mass, not even if you knew it perfectly.
+# Iron showers are shallow and alike, proton showers deep and spread out, with a long tail: some protons fly far before
+# they strike. Look at 750 g/cm²: all four masses are there. $X_\mathrm{max}$ alone does not tell the mass, not even if
+# you knew it perfectly.
 #
-# Then there is the number of muons. A detector does not count all of them, but how many of its 1024 pixels saw any is easy to read off. Do **filled pixels** do better?
+# Then there is the number of muons. A detector does not count all of them, but how many of its 1024 pixels saw any is
+# easy to read off. Do **filled pixels** do better?
 
 # %%
 filled = (sample["counts"] > 0).sum(axis=(1, 2)).astype(float)
@@ -459,12 +491,14 @@ right.set(xlabel="Xmax [g/cm²]", ylabel="filled pixels", xlim=(640, 1000), ylim
 plt.show()
 
 # %% [markdown]
-# Left: 200 to 600 pixels are filled, and again the masses overlap. Right: 500 showers of each mass, $X_\mathrm{max}$ from 650 to 1000 g/cm². Project the cloud on either axis and the colours mix. In the plane they lie side by side,
-# in slanted bands: deeper showers fill more pixels, for any mass, as their muons have less way to leave the picture.
+# Left: 200 to 600 pixels are filled, and again the masses overlap. Right: 500 showers of each mass, $X_\mathrm{max}$
+# from 650 to 1000 g/cm². Project the cloud on either axis and the colours mix. In the plane they lie side by side, in
+# slanted bands: deeper showers fill more pixels, for any mass, as their muons have less way to leave the picture.
 #
 # ## How badly neither separates
 #
-# "The masses overlap" needs a number. A common one for two classes is the **merit factor**, the distance of the means in units of the spreads,
+# "The masses overlap" needs a number. A common one for two classes is the **merit factor**, the distance of the means
+# in units of the spreads,
 #
 # $$f = \frac{|\langle a\rangle - \langle b\rangle|}{\sqrt{\sigma_a^2 + \sigma_b^2}}.$$
 
@@ -472,18 +506,22 @@ plt.show()
 for name, values in (("Xmax", xmax), ("filled pixels", filled)):
     for first_mass, second_mass in ((1, 56), (4, 14)):
         merit = metrics.merit_factor(values[mass_number == first_mass], values[mass_number == second_mass])
-        print(f"{name:13s} {plotting.MASS_LABELS[first_mass]:2s} against {plotting.MASS_LABELS[second_mass]}: {merit:.2f}")
+        print(
+            f"{name:13s} {plotting.MASS_LABELS[first_mass]:2s} against {plotting.MASS_LABELS[second_mass]}: {merit:.2f}"
+        )
 
 # %% [markdown]
-# Proton against iron is 1.6 by $X_\mathrm{max}$ and 1.5 by filled pixels, neighbours such as He and N only 0.5. But $f$ looks at means and spreads, and a distribution has more to it (the tail of the protons).
-# Better ask what counts: how often is the best possible guess right? With one quantity, "best possible" is simple enough
-# to write down: name the mass that is most frequent where the shower lies.
+# Proton against iron is 1.6 by $X_\mathrm{max}$ and 1.5 by filled pixels, neighbours such as He and N only 0.5. But $f$
+# looks at means and spreads, and a distribution has more to it (the tail of the protons). Better ask what counts: how
+# often is the best possible guess right? With one quantity, "best possible" is simple enough to write down: name the
+# mass that is most frequent where the shower lies.
 #
 # ### Task 4: the best guess
 #
-# Write `most_likely_mass(known, known_mass, new, edges)`. Histogram the `known` values for each of the four `MASSES`, in
-# the bins given by `edges`. For each `new` value return the mass number that has most known showers in its bin. A value beyond the edges belongs to the nearest
-# bin. What would you get by pure chance? Guess what you will get for $X_\mathrm{max}$.
+# Write `most_likely_mass(known, known_mass, new, edges)`. Histogram the `known` values for each of the four `MASSES`,
+# in the bins given by `edges`. For each `new` value return the mass number that has most known showers in its bin. A
+# value beyond the edges belongs to the nearest bin. What would you get by pure chance? Guess what you will get for
+# $X_\mathrm{max}$.
 
 
 # %%
@@ -499,14 +537,16 @@ def most_likely_mass(known, known_mass, new, edges):
 # %% tags=["check"]
 with tasks.check("Task 4"):
     test_known, test_mass = np.array([1, 2, 9, 11, 5, 6, 10, 13, 14]), np.array([1, 1, 1, 1, 4, 4, 4, 56, 56])
-    guess = np.asarray(most_likely_mass(test_known, test_mass, np.array([2.0, 6.0, 10.0, 14.0]), np.array([0, 4, 8, 12, 16])))
+    test_edges = np.array([0, 4, 8, 12, 16])
+    guess = np.asarray(most_likely_mass(test_known, test_mass, np.array([2.0, 6.0, 10.0, 14.0]), test_edges))
     assert guess.shape == (4,), "Return one mass number for each new value."
-    assert np.isin(guess, MASSES).all(), "argmax gives the row of the mass, 0 to 3. Return the mass number: 1, 4, 14 or 56."
-    assert guess[2] != 4, "Near 10 lie two protons and one He. Compare numbers of showers in the bin, not distances to means."
+    assert np.isin(guess, MASSES).all(), "argmax gives a row, 0 to 3. Return the mass number: 1, 4, 14 or 56."
+    assert guess[2] != 4, "Two p and one He lie near 10. Compare numbers in the bin, not distances to means."
     assert not np.array_equal(guess[:3], [4, 1, 56]), "Your bins are shifted by one: np.digitize calls the first bin 1."
-    assert np.array_equal(guess, [1, 4, 1, 56]), "In these bins the most frequent masses are 1, 4, 1 and 56. Yours differ."
-    beyond = most_likely_mass(test_known, test_mass, np.array([-3.0, 99.0]), np.array([0, 4, 8, 12, 16]))
-    assert np.array_equal(beyond, [1, 56]), "Values beyond the edges belong to the first and the last bin: clip the number of the bin."
+    assert np.array_equal(guess, [1, 4, 1, 56]), "Most frequent in these bins are 1, 4, 1 and 56. Yours differ."
+    beyond = most_likely_mass(test_known, test_mass, np.array([-3.0, 99.0]), test_edges)
+    assert np.array_equal(beyond, [1, 56]), "Beyond the edges the nearest bin counts: clip the number of the bin."
+
 
 # %% tags=["wrong"]
 # hint: Return the mass number
@@ -540,30 +580,47 @@ def most_likely_mass(known, known_mass, new, edges):
 
 
 # %% [markdown]
-# Now use it, on showers that it has not seen: the first half is known, the second half is new. Testing on the known
-# ones would flatter you: with fine bins each shower would find itself.
+# Now use it on showers that it has not seen: the first half is known, the second half is new. Tested on the known ones
+# it would flatter you: with fine bins each shower would find itself.
 #
-# With both quantities at once a histogram needs many showers. A smooth description is enough here: scikit-learn's quadratic discriminant takes each mass for a
-# two-dimensional normal distribution, and names the one with the highest density.
+# Both quantities at once would need a histogram in the plane, with few showers a bin. A smooth description is enough
+# here: scikit-learn's quadratic discriminant takes each mass for a normal distribution, in the plane for a
+# two-dimensional one, and names the one with the highest density.
+
+
+# %%
+def discriminant(known, known_mass, new, edges=None):
+    """As `most_likely_mass`, but with normal distributions for histograms; `known` may have several columns."""
+    table, new_table = (np.reshape(values, (len(values), -1)) for values in (known, new))
+    return QuadraticDiscriminantAnalysis().fit(table, known_mass).predict(new_table)
+
+
+most_likely_mass = tasks.solved(most_likely_mass, otherwise=discriminant)
 
 # %% tags=["result"]
 half = n_showers // 2
-columns = {"Xmax alone": [xmax], "filled pixels alone": [filled], "both": [xmax, filled]}
-for name, values in columns.items():
-    features = np.column_stack(values)
-    classifier = QuadraticDiscriminantAnalysis().fit(features[:half], mass_number[:half])
-    accuracy = classifier.score(features[half:], mass_number[half:])
-    print(f"{name:20s} right in {100 * accuracy:.1f} ± {100 * np.sqrt(accuracy * (1 - accuracy) / half):.1f} % of new showers")
+old, new, plane = slice(0, half), slice(half, None), np.column_stack([xmax, filled])
+guesses = {
+    "Xmax alone": most_likely_mass(xmax[old], mass_number[old], xmax[new], np.arange(600, 1101, 10)),
+    "filled pixels alone": most_likely_mass(filled[old], mass_number[old], filled[new], np.arange(100, 621, 10)),
+    "both": discriminant(plane[old], mass_number[old], plane[new]),
+}
+for name, guess in guesses.items():
+    accuracy = np.mean(guess == mass_number[new])
+    error = np.sqrt(accuracy * (1 - accuracy) / half)
+    print(f"{name:20s} right in {100 * accuracy:.1f} ± {100 * error:.1f} % of new showers")
 
 # %% [markdown]
-# Chance is 25 %. $X_\mathrm{max}$ alone names the mass in 53 % of the showers, filled pixels alone in 47 %, both together in 77 % (seed 31, ± 0.4). The mass
-# is in the footprint, but in no single quantity. And mind what this classifier was given: the *true* $X_\mathrm{max}$. From the ground one has to
-# estimate it first. That is lesson 32; lesson 33 then lets a network find the mass itself.
+# Chance is 25 %. $X_\mathrm{max}$ alone names the mass in 53 % of the showers, filled pixels alone in 47 %, both
+# together in 77 % (seed 31, ± 0.4). The mass is in the footprint, but in no single quantity. And mind what this
+# classifier was given: the *true* $X_\mathrm{max}$. From the ground one has to estimate it first. That is lesson 32;
+# lesson 33 then lets a network find the mass itself.
 #
 # ## Where Xmax hides
 #
-# In Task 1, muons from deeper down came later. So split the proton showers by depth and average the
-# arrival times over many showers: does the difference survive the mix of production heights, the unknown start, the clocks? Each shower's first muon serves as its time zero.
+# In Task 1, muons from deeper down came later. So split the proton showers by depth and average the arrival times over
+# many showers: does the difference survive the mix of production heights, the unknown start, the clocks? Each shower's
+# first muon serves as its time zero.
 
 
 # %%
@@ -576,10 +633,10 @@ def times_and_distances(chosen):
     return time[time >= 0], distance[time >= 0]
 
 
-# %%
-proton = mass_number == 1
 edges = np.arange(0, 601, 50)  # m
-for chosen, label, color in ((proton & (xmax < 740), "shallow: Xmax < 740", "#0072b2"), (proton & (xmax > 880), "deep: Xmax > 880", "#d55e00")):
+slices = (("shallow: Xmax < 740", xmax < 740, "#0072b2"), ("deep: Xmax > 880", xmax > 880, "#d55e00"))
+for label, of_depth, color in slices:
+    chosen = of_depth & (mass_number == 1)
     time, distance = times_and_distances(chosen)
     mean, spread = (stats.binned_statistic(distance, time, what, edges)[0] for what in ("mean", "std"))
     center = (edges[1:] + edges[:-1]) / 2
@@ -591,15 +648,18 @@ plt.legend()
 plt.show()
 
 # %% [markdown]
-# Deep showers are more curved. At 425 m from the core the first muon comes after 88 ns in the shallow ones and after 120 ns in the deep ones (mean $X_\mathrm{max}$ 730 and 930
-# g/cm²), while single pixels scatter by 33 to 40 ns (bands). So one pixel tells next to nothing, and 400 of them tell a lot: that is what a network has to add up. One
-# more trap: near the core a pixel holds several muons, and the first of several is early. Times mean nothing without counts.
+# Deep showers are more curved. At 425 m from the core the first muon comes after 88 ns in the shallow ones and after
+# 120 ns in the deep ones (mean $X_\mathrm{max}$ 730 and 930 g/cm²), while single pixels scatter by 33 to 40 ns (bands).
+# So one pixel tells next to nothing, and 400 of them tell a lot: that is what a network has to add up. One more trap:
+# near the core a pixel holds several muons, and the first of several is early. Times mean nothing without counts.
 #
 # ### Task 5: change the toy, predict, simulate
 #
-# How much of all this depends on our choices? First write `mean_filled(model, n_showers, seed)`: the mean number of filled pixels of showers of that model, *and its standard error*. Then choose changes of your own, such as another model of
-# hadronic interactions (`replace(model, hadronic_model="QGSJetII-04")`, whose showers are shallower), half or an eighth of the opening angle, or the ground at 1400 m, as at Auger. Before each,
-# write down: more filled pixels, fewer, or as many? And why? Then simulate. Where were you wrong?
+# How much of all this depends on our choices? First write `mean_filled(model, n_showers, seed)`: the mean number of
+# filled pixels of showers of that model, *and its standard error*. Then choose changes of your own, such as another
+# model of hadronic interactions (`replace(model, hadronic_model="QGSJetII-04")`, whose showers are shallower), half or
+# an eighth of the opening angle, or the ground at 1400 m, as at Auger. Before each, write down: more filled pixels,
+# fewer, or as many? And why? Then simulate. Where were you wrong?
 
 
 # %%
@@ -615,13 +675,15 @@ def mean_filled(model, n_showers=2000, seed=5):
 # %% tags=["check"]
 with tasks.check("Task 5"):
     few = replace(model, muons_per_proton=10.0)
+    muons = footprints.simulate(500, seed=5, model=few)["counts"].sum(axis=(1, 2)).mean()
     mean, error = mean_filled(few, n_showers=500, seed=5)
     assert mean < 100, "With 10 muons a shower hardly 100 pixels are filled. Do you pass on `model`?"
-    assert not np.isclose(mean, footprints.simulate(500, seed=5, model=few)["counts"].sum(axis=(1, 2)).mean()), "You count muons. Count pixels with at least one."
-    assert 1 < mean < 15, "With 10 muons a shower some 6 pixels are filled. Average over the showers, sum over the pixels of each."
+    assert not np.isclose(mean, muons), "You count muons. Count pixels with at least one."
+    assert 1 < mean < 15, "Some 6 pixels should be filled. Average over the showers, sum over the pixels of each."
     assert error < 0.5, "That is the spread of the showers. The mean of n showers is known √n times better."
     assert 0.05 < error, "Your error is too small: standard deviation of the filled pixels over √n."
-    assert mean_filled(few, n_showers=500, seed=6)[0] != mean, "Another seed should give other showers: do you pass on `seed`?"
+    assert mean_filled(few, n_showers=500, seed=6)[0] != mean, "Another seed, other showers: do you pass on `seed`?"
+
 
 # %% tags=["wrong"]
 # hint: pass on `model`
@@ -673,22 +735,35 @@ for name, change in changes.items():
 # ## What you learned
 #
 # - A shower counts depth, not height; iron showers end their growth higher, vary less and make more muons.
-# - A footprint is two pictures: muons a pixel, and the time of the first, with `nan` where none came. Core and start are unknown.
+# - A footprint is two pictures: muons a pixel, and the time of the first, with `nan` where none came. Core and start
+#   are unknown.
 # - Simulated data deserve a test against what is known of them, within errors, before anything is trained on them.
-# - Neither $X_\mathrm{max}$ (53 % right) nor filled pixels (47 %) names one of four masses well; both together do (77 %).
+# - Neither $X_\mathrm{max}$ (53 % right) nor filled pixels (47 %) names one of four masses well; both together do (77
+#   %).
 # - Deep showers are more curved: 32 ns at 425 m for 200 g/cm², about as much as one pixel scatters.
 #
 # ## Go further
 #
-# - Solve the formula of Task 1 for the height and compute a production depth for each pixel of one shower: Auger did so with real muons (second reference). Which pixels are worth most?
-# - Full simulations give exponents of 0.07 to 0.10 in place of 0.15 ($N \propto A^{1-\beta}E^{\beta}$, $\beta$ = 0.90 to 0.93). Set `mass_exponent` and repeat the cell with the three accuracies.
-# - Simulate from the command line: `python -m showertools simulate footprints --events 40000 --seed 31 --out footprints.h5`.
-# - On to lesson 32: a convolutional network estimates $X_\mathrm{max}$ from the footprint, beside the best that is possible at all.
+# - Solve the formula of Task 1 for the height and compute a production depth for each pixel of one shower: Auger did so
+#   with real muons (second reference). Which pixels are worth most?
+# - Full simulations give exponents of 0.07 to 0.10 in place of 0.15 ($N \propto A^{1-\beta}E^{\beta}$, $\beta$ = 0.90
+#   to 0.93). Set `mass_exponent` and repeat the cell with the three accuracies.
+# - Simulate from the command line: `python -m showertools simulate footprints --events 40000 --seed 31 --out
+#   footprints.h5`.
+# - On to lesson 32: a convolutional network estimates $X_\mathrm{max}$ from the footprint, beside the best that is
+#   possible at all.
 #
 # ## References
 #
-# - M. De Domenico, M. Settimo, S. Riggi, E. Bertin, *Reinterpreting the development of extensive air showers initiated by nuclei and photons*, JCAP 07 (2013) 050, [doi:10.1088/1475-7516/2013/07/050](https://doi.org/10.1088/1475-7516/2013/07/050): the distributions of Xmax.
-# - Pierre Auger Collaboration, *Muons in air showers at the Pierre Auger Observatory: measurement of atmospheric production depth*, Phys. Rev. D 90 (2014) 012012, [doi:10.1103/PhysRevD.90.012012](https://doi.org/10.1103/PhysRevD.90.012012).
-# - M. Erdmann, J. Glombitza, D. Walz, *A deep learning-based reconstruction of cosmic ray-induced air showers*, Astropart. Phys. 97 (2018) 46, [doi:10.1016/j.astropartphys.2017.10.006](https://doi.org/10.1016/j.astropartphys.2017.10.006).
-# - Tutorial on deep learning of the HAP workshop *Big Data Science in Astroparticle Research*, RWTH Aachen, 2017: the toy of this lesson.
+# - M. De Domenico, M. Settimo, S. Riggi, E. Bertin, *Reinterpreting the development of extensive air showers initiated
+#   by nuclei and photons*, JCAP 07 (2013) 050,
+#   [doi:10.1088/1475-7516/2013/07/050](https://doi.org/10.1088/1475-7516/2013/07/050): the distributions of Xmax.
+# - Pierre Auger Collaboration, *Muons in air showers at the Pierre Auger Observatory: measurement of atmospheric
+#   production depth*, Phys. Rev. D 90 (2014) 012012,
+#   [doi:10.1103/PhysRevD.90.012012](https://doi.org/10.1103/PhysRevD.90.012012).
+# - M. Erdmann, J. Glombitza, D. Walz, *A deep learning-based reconstruction of cosmic ray-induced air showers*,
+#   Astropart. Phys. 97 (2018) 46,
+#   [doi:10.1016/j.astropartphys.2017.10.006](https://doi.org/10.1016/j.astropartphys.2017.10.006).
+# - Tutorial on deep learning of the HAP workshop *Big Data Science in Astroparticle Research*, RWTH Aachen, 2017: the
+#   toy of this lesson.
 # - Particle Data Group, *Review of Particle Physics*, chapter *Cosmic rays*, [pdg.lbl.gov](https://pdg.lbl.gov).

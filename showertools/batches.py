@@ -1,0 +1,62 @@
+"""Batches of training pictures, each turned or mirrored at random."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from showertools import chunks
+from showertools.symmetry import N_SYMMETRIES, turned
+
+
+class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches in a new order each epoch, each turned by one of the eight symmetries of a square.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, H, H, C), of showers or others that look the same from all sides.
+    targets : numpy.ndarray
+        (n, ...), which do not change when a picture is turned.
+    batch_size : int
+        Pictures in a batch; a last, smaller batch is left out.
+    seed : int
+        Of order and turns. The same seed gives the same batches.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many targets as pictures, or fewer than one batch.
+
+    Examples
+    --------
+    >>> model.fit(TurnedBatches(pictures, xmax, seed=1), epochs=10)
+    """
+
+    def __init__(
+        self, pictures: NDArray[np.floating], targets: NDArray[np.generic], *, batch_size: int = 64, seed: int
+    ) -> None:
+        super().__init__()
+        chunks.check_size(batch_size, "batch_size", minimum=1)
+        if len(targets) != len(pictures):
+            raise ValueError(f"`targets` should have the length {len(pictures)}. Received: {len(targets)}")
+        if len(pictures) < batch_size:
+            raise ValueError(f"`pictures` should fill a batch of {batch_size}. Received: {len(pictures)}")
+        self._pictures, self._targets, self._batch_size = pictures, targets, batch_size
+        self._rng = np.random.default_rng(chunks.check_size(seed, "seed", minimum=0))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(self._pictures) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Return batch number `index`: pictures (B, H, H, C) and targets (B, ...)."""
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return turned(self._pictures[chosen], int(self._turns[index])), self._targets[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order, and new turns."""
+        self._order = self._rng.permutation(len(self._pictures))
+        self._turns = self._rng.integers(N_SYMMETRIES, size=len(self))

@@ -1,0 +1,136 @@
+"""From footprints to what a network reads: counts and times of order one, and nothing learned from test showers.
+
+Counts span two decades, so their logarithm goes in. Times carry an unknown start and grow with the distance from the
+centre: from each shower its own mean goes, from each pixel the mean front, and what is left is divided by its spread in
+that pixel. A pixel without a muon then holds 0, the value that says nothing, and a third channel says that it is empty.
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from showertools.symmetry import N_SYMMETRIES, turned
+
+Float32 = NDArray[np.float32]
+
+
+class Normalisation(NamedTuple):
+    """What `fit_normalisation` learned from training showers.
+
+    Attributes
+    ----------
+    front, spread : numpy.ndarray
+        (H, W) mean and standard deviation of the arrival time in each pixel, after each shower's own mean [ns].
+    log_count_mean, log_count_std : float
+        Mean and standard deviation of log(1 + counts) over all pixels.
+    """
+
+    front: Float32
+    spread: Float32
+    log_count_mean: float
+    log_count_std: float
+
+
+def fit_normalisation(counts: NDArray[np.floating], arrival_time: NDArray[np.floating]) -> Normalisation:
+    """Learn the normalisation from training showers, and from them alone.
+
+    Parameters
+    ----------
+    counts, arrival_time : numpy.ndarray
+        (n, H, W) of the training showers, as `footprints.simulate` returns them; at least one shower.
+
+    Returns
+    -------
+    Normalisation
+        With the symmetry of a square: showers come down vertically, so no side of the picture differs from another.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there is no shower.
+    """
+    hit = _check(counts, arrival_time)
+    if len(hit) == 0:
+        raise ValueError("`counts` should hold at least one shower. Received: none")
+    seen, front, variance = (np.zeros(hit.shape[1:]) for _ in range(3))
+    for part in _parts(len(hit)):
+        seen += hit[part].sum(axis=0)
+        front += _relative(arrival_time[part], hit[part]).sum(axis=0)
+    front = _symmetric(front) / np.maximum(_symmetric(seen), 1e-9)
+    for part in _parts(len(hit)):
+        variance += np.square(_relative(arrival_time[part] - front, hit[part])).sum(axis=0)
+    typical = np.sqrt(variance.sum() / max(seen.sum(), 1)) or 1.0
+    spread = np.sqrt(_symmetric(variance) / np.maximum(_symmetric(seen), 1e-9))
+    spread[spread == 0] = typical  # a pixel that no training shower hit
+    log_counts = np.log1p(counts, dtype=np.float32)
+    mean, std = log_counts.mean(dtype=np.float64), log_counts.std(dtype=np.float64)
+    return Normalisation(front.astype(np.float32), spread.astype(np.float32), float(mean), float(std) or 1.0)
+
+
+def network_input(
+    counts: NDArray[np.floating], arrival_time: NDArray[np.floating], normalisation: Normalisation
+) -> Float32:
+    """Turn footprints into the pictures that a network reads.
+
+    Parameters
+    ----------
+    counts, arrival_time : numpy.ndarray
+        (n, H, W) as `footprints.simulate` returns them.
+    normalisation : Normalisation
+        From training showers, see `fit_normalisation`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, H, W, 3) float32: normalised logarithm of the counts; normalised time of the first muon, 0 where none came;
+        1 where a muon came, else 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or do not fit the normalisation.
+    """
+    hit = _check(counts, arrival_time)
+    if hit.shape[1:] != normalisation.front.shape:
+        raise ValueError(f"`counts` should have the shape (n, *{normalisation.front.shape}). Received: {hit.shape}")
+    pictures = np.empty((*hit.shape, 3), np.float32)
+    for part in _parts(len(hit)):
+        log_counts = np.log1p(counts[part], dtype=np.float32)
+        pictures[part, ..., 0] = (log_counts - normalisation.log_count_mean) / normalisation.log_count_std
+        times = _relative(arrival_time[part] - normalisation.front, hit[part])
+        pictures[part, ..., 1] = times / normalisation.spread
+        pictures[part, ..., 2] = hit[part]
+    return pictures
+
+
+def _parts(n_showers: int) -> list[slice]:
+    """Return slices of few enough showers that their pictures stay in the cache."""
+    return [slice(start, start + 256) for start in range(0, n_showers, 256)]
+
+
+def _relative(times: NDArray[np.floating], hit: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Subtract from each shower the mean over the pixels that were hit; the others get 0."""
+    times = np.where(hit, times, np.float32(0))
+    mean = times.sum(axis=(1, 2), keepdims=True) / np.maximum(hit.sum(axis=(1, 2), keepdims=True), 1)
+    return np.asarray(np.where(hit, times - mean, np.float32(0)))
+
+
+def _symmetric(picture: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average a picture (H, W) over the eight symmetries of the square."""
+    copies = np.stack([turned(picture[None, ..., None], number)[0, ..., 0] for number in range(N_SYMMETRIES)])
+    return np.asarray(copies.mean(axis=0), dtype=np.float64)
+
+
+def _check(counts: NDArray[np.floating], arrival_time: NDArray[np.floating]) -> NDArray[np.bool_]:
+    if np.ndim(counts) != 3 or np.shape(counts)[1] != np.shape(counts)[2]:
+        raise ValueError(f"`counts` should have the shape (n, H, H). Received: {np.shape(counts)}")
+    if np.shape(arrival_time) != np.shape(counts):
+        raise ValueError(f"`arrival_time` should have the shape {np.shape(counts)}. Received: {np.shape(arrival_time)}")
+    hit = np.asarray(counts) > 0
+    if not np.all(np.isfinite(arrival_time[hit])):
+        raise ValueError("`arrival_time` should be finite wherever a muon came. Received: NaN or infinity")
+    return hit
