@@ -14,6 +14,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec
@@ -47,6 +48,8 @@ for line in sys.stdin.buffer:
 
 def install() -> None:
     """Quieten the import of TensorFlow that is still to come, unless `TF_CPP_MIN_LOG_LEVEL` asks for its messages."""
+    # tqdm says this where ipywidgets is not installed, and then draws its bar as text: no reason to worry a learner
+    warnings.filterwarnings("ignore", message="IProgress not found")
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in {"0", "1"}:
         return
     if "tensorflow" not in sys.modules and not any(isinstance(finder, _Finder) for finder in sys.meta_path):

@@ -59,10 +59,10 @@ def fit_normalisation(counts: NDArray[np.floating], arrival_time: NDArray[np.flo
     seen, front, variance = (np.zeros(hit.shape[1:]) for _ in range(3))
     for part in _parts(len(hit)):
         seen += hit[part].sum(axis=0)
-        front += _relative(arrival_time[part], hit[part]).sum(axis=0)
+        front += relative_times(counts[part], arrival_time[part]).sum(axis=0)
     front = _symmetric(front) / np.maximum(_symmetric(seen), 1e-9)
     for part in _parts(len(hit)):
-        variance += np.square(_relative(arrival_time[part] - front, hit[part])).sum(axis=0)
+        variance += np.square(relative_times(counts[part], arrival_time[part] - front)).sum(axis=0)
     typical = np.sqrt(variance.sum() / max(seen.sum(), 1)) or 1.0
     spread = np.sqrt(_symmetric(variance) / np.maximum(_symmetric(seen), 1e-9))
     spread[spread == 0] = typical  # a pixel that no training shower hit
@@ -101,7 +101,7 @@ def network_input(
     for part in _parts(len(hit)):
         log_counts = np.log1p(counts[part], dtype=np.float32)
         pictures[part, ..., 0] = (log_counts - normalisation.log_count_mean) / normalisation.log_count_std
-        times = _relative(arrival_time[part] - normalisation.front, hit[part])
+        times = relative_times(counts[part], arrival_time[part] - normalisation.front)
         pictures[part, ..., 1] = times / normalisation.spread
         pictures[part, ..., 2] = hit[part]
     return pictures
@@ -112,11 +112,23 @@ def _parts(n_showers: int) -> list[slice]:
     return [slice(start, start + 256) for start in range(0, n_showers, 256)]
 
 
-def _relative(times: NDArray[np.floating], hit: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Subtract from each shower the mean over the pixels that were hit; the others get 0."""
-    times = np.where(hit, times, np.float32(0))
+def relative_times(counts: NDArray[np.floating], arrival_time: NDArray[np.floating]) -> Float32:
+    """Subtract from the times of each shower their mean: what is left does not depend on the unknown start.
+
+    Parameters
+    ----------
+    counts, arrival_time : numpy.ndarray
+        (n, H, W); times are not looked at where no muon came.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, H, W) [ns], 0 where no muon came.
+    """
+    hit = np.asarray(counts) > 0
+    times = np.where(hit, arrival_time, np.float32(0))
     mean = times.sum(axis=(1, 2), keepdims=True) / np.maximum(hit.sum(axis=(1, 2), keepdims=True), 1)
-    return np.asarray(np.where(hit, times - mean, np.float32(0)))
+    return np.where(hit, times - mean, 0).astype(np.float32)
 
 
 def _symmetric(picture: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,13 +1,13 @@
 """How well can it be done at all? Statistical limits from the likelihood of the simulators.
 
-No estimator has a smaller mean squared error than the mean of the posterior, and no classifier a higher accuracy than the
-one that names the class of the highest posterior probability (Bayes). So where the likelihood is known, the limit is an
-average over simulated showers: of the posterior's variance, and of its highest class probability. `posterior` does the
-integrals by importance sampling around the maximum; `cramer_rao` is the bound from Fisher information for what can be
-written down.
+No estimator has a smaller mean squared error than the mean of the posterior, and no classifier a higher accuracy than
+the one that names the class of the highest posterior probability (Bayes). So where the likelihood is known, the limit
+is an average over simulated showers: of the posterior's variance, and of its highest class probability. `posterior`
+does the integrals by importance sampling around the maximum; `cramer_rao` is the bound from Fisher information for what
+can be written down.
 
-Sources: H. L. van Trees, *Detection, Estimation, and Modulation Theory*, part I (1968), section 2.4; A. B. Owen, *Monte Carlo
-theory, methods and examples* (2013), chapter 9 (self-normalised importance sampling).
+Sources: H. L. van Trees, *Detection, Estimation, and Modulation Theory*, part I (1968), section 2.4; A. B. Owen, *Monte
+Carlo theory, methods and examples* (2013), chapter 9 (self-normalised importance sampling).
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def cramer_rao(fisher: ArrayLike, *, prior: ArrayLike | None = None) -> Float:
     if prior is not None:
         information = information + np.asarray(prior, dtype=np.float64)
     if np.any(np.linalg.cond(information) > 1e14):
-        raise ValueError("`fisher` should not be singular: add a `prior`, or fix a parameter. Received: a singular matrix")
+        raise ValueError(
+            "`fisher` should be invertible: add a `prior`, or fix a parameter. Received: a singular matrix"
+        )
     return np.asarray(np.linalg.inv(information))
 
 
@@ -80,6 +82,36 @@ def poisson_fisher(expected: ArrayLike, derivatives: ArrayLike) -> Float:
     """
     derivatives = np.asarray(derivatives, dtype=np.float64)
     return np.asarray(derivatives.T @ (derivatives / np.asarray(expected, dtype=np.float64)[:, None]))
+
+
+def shrinkage(log_density: Callable[[Float], Float], x: ArrayLike, resolution: float) -> Float:
+    """Return the bias that the best estimator has at a true value: it leans towards where events are frequent.
+
+    Among events measured at x with a normal error, more come from the side where there are more events. The posterior
+    mean corrects for this and is therefore shifted by σ²·d ln p/dx.
+
+    Parameters
+    ----------
+    log_density : callable
+        Logarithm of the density p of the true values; takes and returns arrays.
+    x : array_like
+        True values.
+    resolution : float
+        Standard deviation σ of the measurement, small against the width of p; same unit as `x`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Mean of estimate minus truth, of the shape and unit of `x`.
+
+    Notes
+    -----
+    Tweedie's formula, see B. Efron, J. Am. Stat. Assoc. 106 (2011) 1602, doi:10.1198/jasa.2011.tm11181. It is exact as
+    a function of the measured value; as a function of the true value it is the first order in σ².
+    """
+    x = np.asarray(x, dtype=np.float64)
+    step = 0.1 * resolution
+    return np.asarray(resolution**2 * (log_density(x + step) - log_density(x - step)) / (2 * step))
 
 
 class Posterior(NamedTuple):

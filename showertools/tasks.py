@@ -168,9 +168,14 @@ def _comes_from_stub(error: BaseException) -> bool:
 
 def _answers(frame: FrameType) -> dict[str, Any]:
     """Return the variables that the code of a check uses."""
-    names = {name for code in _codes(frame.f_code) for name in (*code.co_names, *code.co_varnames)}
+    names = {name for code in _codes(frame.f_code) for name in (*_loaded(code), *code.co_varnames)}
     scope = {**frame.f_globals, **frame.f_locals}
     return {name: scope[name] for name in sorted(names) if name in scope}
+
+
+def _loaded(code: CodeType) -> Iterator[str]:
+    """Yield the global names that code reads; `co_names` would hold its attributes, too, and the `f` of `module.f`."""
+    return (step.argval for step in dis.get_instructions(code) if step.opname in {"LOAD_NAME", "LOAD_GLOBAL"})
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -87,7 +87,9 @@ def with_sliders(draw: Callable[..., Figure], /, **controls: Slider | Choice) ->
     shell = _shell()
     if shell is None:
         return
-    from IPython.display import display
+    import IPython.display
+
+    display: Any = IPython.display.display
 
     handle = display(_bundle(draw(**{name: c.start for name, c in controls.items()})), raw=True, display_id=True)
     try:

@@ -1,0 +1,697 @@
+# %% [markdown]
+# # Xmax from the footprint
+#
+# **You will be able to**
+# - prepare counts and arrival times for a network without a look at the test showers,
+# - train a convolutional network that reconstructs Xmax, and use the symmetry of the showers twice,
+# - judge its bias and resolution against Xmax and mass, with uncertainties,
+# - say how far it is from a classical fit, and from the statistical limit,
+# - tell a bias that every good estimator has from one that you should worry about.
+#
+# **Time** 40 min reading, 60 min tasks; runs in 4 min on two CPU cores.
+# **You need** [lesson 31](31_footprints.ipynb), and what a convolution is.
+
+# %%
+from dataclasses import replace
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from showertools import (
+    batches,
+    datasets,
+    footprint_input,
+    footprints,
+    front_fit,
+    limits,
+    metrics,
+    plotting,
+    profile,
+    showers,
+    symmetry,
+    tasks,
+)
+
+# %% [markdown]
+# ## What you get, and what you want
+#
+# You get a footprint: in each of 32×32 pixels the number of muons and the time of the first. You do not get the core,
+# nor the moment at which the shower reached the ground. You want $X_\mathrm{max}$, the depth at which the shower was
+# largest. In [lesson 31](31_footprints.ipynb) you saw where it hides: a muon that was made low arrives late.
+#
+# Simulate 40,000 showers to learn from and 4,000 others to be judged by. The second set stays closed until the end.
+
+# %%
+n_showers = profile.pick(full=40_000, quick=2_000)
+n_test = profile.pick(full=4_000, quick=400)
+known = footprints.simulate(n_showers, seed=32)
+test = footprints.simulate(n_test, seed=33)
+train, validation = datasets.split(known, fractions=(0.9, 0.1), seed=32)
+print(f"{len(train['xmax'])} showers to train on, {len(validation['xmax'])} to watch, {n_test} to be judged by")
+
+# %% [markdown]
+# How well can you do without looking at the footprint at all? Say "the mean of the training showers", always.
+#
+# ### Task 1: bias and resolution
+#
+# Write `bias_and_resolution(true, estimate)`. Both are arrays [g/cm²]. The bias is the mean of *estimate minus truth*,
+# the resolution is the standard deviation of *estimate minus truth*. Return both.
+
+
+# %%
+def bias_and_resolution(true, estimate):
+    """Mean and standard deviation of estimate - true, in the unit of both."""
+    ### BEGIN SOLUTION
+    residual = estimate - true
+    return residual.mean(), residual.std()
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+with tasks.check("Task 1"):
+    truth = np.array([700.0, 750.0, 800.0, 850.0])
+    assert len(bias_and_resolution(truth, truth)) == 2, "Return two numbers: the bias, then the resolution."
+    assert np.allclose(bias_and_resolution(truth, truth), 0), "A perfect estimate has bias 0 and resolution 0."
+    bias, resolution = bias_and_resolution(truth, truth + 10)
+    assert bias > 0, "The estimate is 10 too large and your bias is negative: take estimate minus truth."
+    assert np.isclose(bias, 10), "The estimate is 10 too large: the bias should be 10."
+    assert np.isclose(resolution, 0), "A constant shift is bias, not resolution: the spread of the residuals is 0 here."
+    bias, resolution = bias_and_resolution(truth, truth + [3, -3, 3, -3])
+    assert np.isclose(resolution, 3), "Residuals of +3 and -3 have a standard deviation of 3."
+
+
+# %% tags=["wrong"]
+# hint: take estimate minus truth
+def bias_and_resolution(true, estimate):
+    residual = true - estimate
+    return residual.mean(), residual.std()
+
+
+# %% tags=["wrong"]
+# hint: constant shift is bias
+def bias_and_resolution(true, estimate):
+    residual = estimate - true
+    return residual.mean(), np.sqrt((residual**2).mean())
+
+
+# %% tags=["wrong"]
+# hint: standard deviation of 3
+def bias_and_resolution(true, estimate):
+    residual = estimate - true
+    return residual.mean(), residual.var()
+
+
+# %%
+bias_and_resolution = tasks.solved(
+    bias_and_resolution, otherwise=lambda *both: (metrics.bias(*both), metrics.resolution(*both)), task="Task 1"
+)
+always_the_mean = np.full(len(validation["xmax"]), train["xmax"].mean())
+bias, resolution = bias_and_resolution(validation["xmax"], always_the_mean)
+print(f"always the mean: bias {bias:.1f} g/cm², resolution {resolution:.1f} g/cm²")
+
+# %% [markdown]
+# 52 g/cm² is the spread of $X_\mathrm{max}$ itself. Whatever you build must beat it.
+#
+# ## A classical method first
+#
+# A muon from height $h$ lags the front by about $r^2/2ch$ at a distance $r$ from the core. So the front that arrives is
+# a bowl, and the lower the muons were made, the deeper the bowl. Write the bowl as
+#
+# $$t = a + b\,x + e\,y + k\,(x^2 + y^2).$$
+#
+# This is linear in $a, b, e, k$: least squares solve it, for all showers at once. The bottom of the bowl is the core,
+# and $1/(2ck)$ is the height from which the muons seem to come. [`front_fit`](../showertools/front_fit.py) does it,
+# with weights that know that late pixels spread more.
+
+# %%
+front = front_fit.fit_front(train["counts"], train["arrival_time"])
+offset = front["core"] - train["core"]
+print(f"core: {offset.std():.1f} m in each coordinate")
+
+plt.hist2d(train["xmax"], front["height"] / 1000, bins=80, range=((640, 960), (2.4, 4.8)), cmap="viridis", cmin=1)
+plt.colorbar(label="showers")
+plt.xlabel(r"true $X_\mathrm{max}$ [g/cm²]")
+plt.ylabel("apparent production height [km]")
+plt.show()
+
+# %% [markdown]
+# The core comes out to 6 m, a fifth of a pixel, and the apparent height falls with $X_\mathrm{max}$ as it should: the
+# deeper the shower, the lower its muons are born.
+#
+# Turn the height into $X_\mathrm{max}$ by regression. First with two numbers a shower, height and number of muons; the
+# fit may use their squares and product. Then with all that one can measure by hand: shares, delays and filled pixels in
+# ten rings around the fitted core. Both learn from the same 36,000 showers as your network will.
+
+
+# %%
+def by_hand(showers, rings):
+    """Numbers that describe each shower: log of height and muons, and if wanted 40 numbers from rings."""
+    front = front_fit.fit_front(showers["counts"], showers["arrival_time"])
+    two = np.log([front["height"], showers["counts"].sum(axis=(1, 2))]).T  # (B, 2)
+    if not rings:
+        return two
+    profiles = front_fit.ring_profiles(showers["counts"], showers["arrival_time"], front)  # (B, 10, 4)
+    return np.hstack([two, profiles.reshape(len(two), -1)])
+
+
+regressions = {"front fit": False, "front fit and rings": True}
+for name, rings in regressions.items():
+    regressions[name] = make_pipeline(StandardScaler(), PolynomialFeatures(2), RidgeCV(np.logspace(-2, 4, 7)))
+    regressions[name].fit(by_hand(train, rings), train["xmax"])
+    answer = regressions[name].predict(by_hand(validation, rings))
+    print(f"{name}: {bias_and_resolution(validation['xmax'], answer)[1]:.1f} g/cm² on the validation showers")
+
+# %% [markdown]
+# Two numbers bring 52 down to 13 g/cm², forty more to 10. That is the mark for the network: it sees 2,048 numbers and
+# has to find out itself which of them matter.
+#
+# ## What the network should read
+#
+# A network likes inputs of order one. Times of several hundred nanoseconds with an unknown start are not. And what do
+# you write into a pixel that no muon hit? A 0 would say "early", which is wrong.
+#
+# ### Task 2: times without a start
+#
+# Write `relative_times(counts, arrival_time)` for arrays (n, 32, 32). Subtract from the times of each shower their mean
+# over the pixels that were hit. Put 0 where `counts` is 0: there `arrival_time` is NaN.
+
+
+# %%
+def relative_times(counts, arrival_time):
+    """Arrival times minus their mean over the hit pixels of the same shower [ns]; 0 where no muon came."""
+    ### BEGIN SOLUTION
+    hit = counts > 0
+    times = np.where(hit, arrival_time, 0)
+    mean = times.sum(axis=(1, 2)) / hit.sum(axis=(1, 2))  # (n,)
+    return np.where(hit, times - mean[:, None, None], 0)
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+with tasks.check("Task 2"):
+    counts = np.array([[[1.0, 0.0], [2.0, 1.0]], [[1.0, 1.0], [0.0, 0.0]]])
+    times = np.array([[[10.0, np.nan], [40.0, 10.0]], [[-5.0, 5.0], [np.nan, np.nan]]])
+    answer = relative_times(counts, times)
+    assert np.shape(answer) == (2, 2, 2), "The times should keep their shape (n, 32, 32)."
+    assert not np.any(np.isnan(answer)), "There is a NaN left: which pixels were not hit?"
+    assert np.all(answer[counts == 0] == 0), "A pixel without a muon should hold 0 at the end, not minus the mean."
+    assert not np.isclose(answer[0, 0, 0], -5), "Leave the empty pixels out of the mean: the first shower's is 20 ns."
+    assert np.allclose(answer[1, 0], [-5, 5]), "Each shower has a start of its own: take the mean shower by shower."
+    assert np.allclose(answer[0], [[-10, 0], [20, -10]]), "Weigh each hit pixel once, however many muons it counted."
+
+
+# %% tags=["wrong"]
+# hint: NaN left
+def relative_times(counts, arrival_time):
+    return arrival_time - np.nanmean(arrival_time, axis=(1, 2), keepdims=True)
+
+
+# %% tags=["wrong"]
+# hint: mean shower by shower
+def relative_times(counts, arrival_time):
+    return np.nan_to_num(arrival_time - np.nanmean(arrival_time))
+
+
+# %% tags=["wrong"]
+# hint: empty pixels out of the mean
+def relative_times(counts, arrival_time):
+    times = np.nan_to_num(arrival_time)
+    return np.where(counts > 0, times - times.mean(axis=(1, 2), keepdims=True), 0)
+
+
+# %% tags=["wrong"]
+# hint: not minus the mean
+def relative_times(counts, arrival_time):
+    return np.nan_to_num(arrival_time) - np.nanmean(arrival_time, axis=(1, 2), keepdims=True)
+
+
+# %%
+relative_times = tasks.solved(relative_times, otherwise=footprint_input.relative_times, task="Task 2")
+
+# %% [markdown]
+# One step is left. Every shower is early at the centre and late at the rim; this tells nothing about *this* shower. So
+# subtract from each pixel the mean over the training showers, and divide by their spread there. Now 0 means "as usual",
+# and an empty pixel may hold it. [`footprint_input`](../showertools/footprint_input.py) does so, takes the logarithm of
+# the counts, and adds a third channel that says where a muon came.
+#
+# Which showers may the means and spreads be learned from? From the training showers alone. Had the test showers a part
+# in them, they would no longer be unseen.
+
+# %%
+normalisation = footprint_input.fit_normalisation(train["counts"], train["arrival_time"])
+pictures, validation_pictures, test_pictures = (
+    footprint_input.network_input(some["counts"], some["arrival_time"], normalisation)
+    for some in (train, validation, test)
+)
+times = relative_times(train["counts"][:1], train["arrival_time"][:1])[0]
+
+# %% tags=["expected"]
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.3), layout="constrained")
+shown = (
+    ("one shower", times, 150, "ns"),
+    ("mean front", normalisation.front, 150, "ns"),
+    ("what the network reads", pictures[0, ..., 1], 3, "spreads"),
+)
+for panel, (title, picture, limit, unit) in zip(panels, shown):
+    extent = (-480, 480, -480, 480)
+    image = panel.imshow(picture, cmap="coolwarm", vmin=-limit, vmax=limit, origin="lower", extent=extent)
+    panel.set(title=title, xlabel="x [m]", ylabel="y [m]")
+    figure.colorbar(image, ax=panel, label=f"relative time [{unit}]")
+plt.show()
+
+# %% [markdown]
+# Left the bowl of one shower, with its core off the centre. In the middle the mean bowl of all training showers. Right
+# the difference in units of the spread in that pixel: the slope across the picture shows where the core was, and what
+# is left of the bend shows $X_\mathrm{max}$.
+#
+# ## The network
+#
+# The first layer looks at patches of 6×6 pixels in steps of 4. Two layers of 3×3 convolutions follow, then dense ones
+# that see all patches together: the bend of the bowl is a matter of the whole picture. The last layer gives one number,
+# which `Rescaling` turns into g/cm².
+
+
+# %%
+def build_network(mean, std):
+    """Network from pictures (B, 32, 32, 3) to Xmax [g/cm²] (B, 1)."""
+    convolution = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
+    picture = keras.Input((32, 32, 3))
+    z = layers.Conv2D(48, 6, strides=4, **convolution)(picture)  # (B, 8, 8, 48)
+    z = layers.Conv2D(64, 3, **convolution)(z)  # (B, 8, 8, 64)
+    z = layers.Conv2D(64, 3, **convolution)(z)  # (B, 8, 8, 64)
+    z = layers.Flatten()(z)
+    z = layers.Dense(128, activation="relu")(z)
+    z = layers.Dense(64, activation="relu")(z)
+    return keras.Model(picture, layers.Rescaling(std, offset=mean)(layers.Dense(1)(z)))
+
+
+# %%
+# NBVAL_CHECK_OUTPUT
+print(f"{build_network(750.0, 50.0).count_params():,} parameters")
+
+# %% [markdown]
+# A shower that comes straight down has no preferred side. Turn a training picture by 90°, or mirror it, and you have
+# another one with the same $X_\mathrm{max}$: each shower stands for eight. [`TurnedBatches`](../showertools/batches.py)
+# turns each batch at random. The learning rate rises during the first tenth of the steps and then falls along a cosine.
+
+# %%
+epochs = profile.pick(full=8, quick=2)
+
+
+def train_network(seed):
+    """Train one network; returns it and its history."""
+    keras.utils.set_random_seed(seed)
+    network = build_network(train["xmax"].mean(), train["xmax"].std())
+    data = batches.TurnedBatches(pictures, train["xmax"], seed=seed)
+    steps = epochs * len(data)
+    rate = keras.optimizers.schedules.CosineDecay(
+        1e-4, int(0.9 * steps), alpha=0.01, warmup_target=2e-3, warmup_steps=int(0.1 * steps)
+    )
+    network.compile(keras.optimizers.Adam(rate), loss="mse", metrics=[keras.metrics.RootMeanSquaredError(name="rms")])
+    watched = (validation_pictures, validation["xmax"])
+    return network, network.fit(data, epochs=epochs, validation_data=watched, verbose=0).history
+
+
+# %%
+networks, histories = [], []
+for seed in (1, 2, 3):
+    network, history = train_network(seed)
+    networks.append(network)
+    histories.append(history)
+    print(f"seed {seed}: {history['val_rms'][-1]:.1f} g/cm² on the validation showers")
+
+# %%
+axes = plotting.history(histories[0], quantity="rms")
+axes.set_ylabel("RMS error of Xmax [g/cm²]")
+plt.show()
+
+# %% [markdown]
+# Both curves fall together. The validation error lies a little above the training error at the end; without turning the
+# pictures the gap would be far wider.
+#
+# ### Task 3: ask eight times
+#
+# The network has seen each shower from one side at a time, so its answer changes a little when you turn the picture.
+# The truth does not. Write `averaged(predict, pictures)`: the mean of `predict` over the eight copies of the pictures
+# (n, H, H, C), four turns, each with and without a mirror. `np.rot90(pictures, number, axes=...)` turns.
+
+
+# %%
+def averaged(predict, pictures):
+    """Mean of `predict` (n, ...) over the eight symmetric copies of the pictures (n, H, H, C)."""
+    ### BEGIN SOLUTION
+    answers = []
+    for copies in (pictures, pictures[:, :, ::-1]):
+        for number in range(4):
+            answers.append(predict(np.rot90(copies, number, axes=(1, 2))))
+    return np.mean(answers, axis=0)
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+with tasks.check("Task 3"):
+    sample = np.random.default_rng(0).normal(size=(5, 3, 3, 2))
+    weights = np.random.default_rng(1).normal(size=(3, 3, 2))
+    seen = []
+
+    def judge(some):
+        assert np.shape(some) == (5, 3, 3, 2), "Turn within the picture: the axes are 1 and 2, axis 0 counts showers."
+        seen.append(np.array(some))
+        return np.tensordot(some, weights, 3)
+
+    answer = averaged(judge, sample)
+    different = len({copy.tobytes() for copy in seen})
+    assert different > 1, "All copies are the same: turn and mirror the pictures before you ask."
+    assert np.all([np.isclose(copy.sum((1, 2)), sample.sum((1, 2))).all() for copy in seen]), (
+        "Pictures got mixed up: turn axes 1 and 2, so that each shower keeps its own pixels and channels."
+    )
+    assert different > 4, "These are four copies: mirror them as well."
+    assert different == 8, "Some copies are missing or come twice: four turns, each with and without a mirror."
+    assert np.shape(answer) == (5,), "Average over the copies, not over the showers: one answer for each shower."
+    assert np.allclose(answer, symmetry.averaged(judge, sample)), "Average the eight answers with equal weights."
+
+
+# %% tags=["wrong"]
+# hint: mirror them as well
+def averaged(predict, pictures):
+    return np.mean([predict(np.rot90(pictures, number, axes=(1, 2))) for number in range(4)], axis=0)
+
+
+# %% tags=["wrong"]
+# hint: axes are 1 and 2
+def averaged(predict, pictures):
+    return np.mean([predict(np.rot90(pictures, number)) for number in range(4)], axis=0)
+
+
+# %% tags=["wrong"]
+# hint: not over the showers
+def averaged(predict, pictures):
+    turns = [np.rot90(some, k, axes=(1, 2)) for some in (pictures, pictures[:, :, ::-1]) for k in range(4)]
+    return np.mean([predict(copies) for copies in turns])
+
+
+# %%
+averaged = tasks.solved(averaged, otherwise=symmetry.averaged, task="Task 3")
+
+# %% [markdown]
+# ## Open the test set
+#
+# Everything is decided: network, epochs, learning rate. Now, and only now, ask for the test showers. Three networks
+# from three seeds tell how much of the result is luck; their mean is a fourth estimate, usually the best.
+
+
+# %%
+def estimate(pictures):
+    """Xmax [g/cm²] from each network, (networks, n)."""
+    parts = np.array_split(pictures, max(len(pictures) // 500, 1))
+    return np.array(
+        [np.concatenate([averaged(network.predict_on_batch, part)[:, 0] for part in parts]) for network in networks]
+    )
+
+
+once = [network.predict(test_pictures, verbose=0)[:, 0] for network in networks]
+single = estimate(test_pictures)
+mean_of_three = single.mean(axis=0)
+for name, answers in (("asked once", once), ("asked eight times", single), ("mean of three", [mean_of_three])):
+    print(f"{name}: " + ", ".join(f"{metrics.resolution(test['xmax'], some):.2f}" for some in answers) + " g/cm²")
+
+# %%
+axes = plotting.estimate_against_truth(test["xmax"], mean_of_three)
+plt.show()
+
+# %% [markdown]
+# The points follow the diagonal from 650 to 900 g/cm². One number for all of them hides a lot, though. Does the
+# resolution depend on $X_\mathrm{max}$ and on the mass? And is the bias 0 everywhere, or does it average out?
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+edges = np.array([640, 680, 700, 720, 740, 760, 780, 800, 840, 880, 960, 1100])
+for mass, name in plotting.MASS_LABELS.items():
+    mine = test["mass_number"] == mass
+    both = (test["xmax"][mine], mean_of_three[mine], test["xmax"][mine], edges)
+    plotting.binned(*both, metric="resolution", label=name, color=plotting.MASS_COLORS[mass], ax=left)
+    plotting.binned(*both, metric="bias", label=name, color=plotting.MASS_COLORS[mass], ax=right)
+left.set(xlabel=r"true $X_\mathrm{max}$ [g/cm²]", ylabel="resolution [g/cm²]", ylim=(0, None))
+right.set(xlabel=r"true $X_\mathrm{max}$ [g/cm²]", ylabel="bias [g/cm²]")
+right.axhline(0, color="k", linewidth=0.8)
+left.legend()
+plt.show()
+
+# %% [markdown]
+# Iron is measured best: it has the most muons. And the bias is not 0: shallow showers are estimated too deep, the
+# deepest too shallow. Is the network to blame?
+#
+# ## A bias that you cannot avoid
+#
+# Think of a perfect measurement with a normal error of $\sigma$, and a shower that it puts at 900 g/cm². Few showers
+# are that deep, many are at 880. So it is more likely that a shower of 880 was measured 20 too deep than one of 920 20
+# too shallow. The estimate with the smallest squared error knows this, and leans towards where showers are frequent. To
+# first order in $\sigma^2$ its bias at a true depth $x$ is
+#
+# $$\langle \hat x - x\rangle = \sigma^2\,\frac{\mathrm{d}\ln p(x)}{\mathrm{d}x},$$
+#
+# where $p$ is the distribution of $X_\mathrm{max}$ among the training showers. A network trained with squared error
+# learns to lean as well.
+#
+# ### Task 4: how much must it lean?
+#
+# Write `leaning(log_density, x, resolution)`: the expected bias [g/cm²]. `log_density(x)` returns $\ln p(x)$ for an
+# array of depths; take its derivative numerically.
+
+
+# %%
+def leaning(log_density, x, resolution):
+    """Bias [g/cm²] of the best estimator at the true depths `x` [g/cm²], for an error of `resolution` [g/cm²]."""
+    ### BEGIN SOLUTION
+    step = 0.5  # g/cm²
+    return resolution**2 * (log_density(x + step) - log_density(x - step)) / (2 * step)
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+with tasks.check("Task 4"):
+    depth = np.array([650.0, 750.0, 850.0])
+    normal = lambda x: -0.5 * ((x - 750.0) / 50.0) ** 2  # mean 750, width 50: the derivative is -(x - 750) / 2500
+    answer = leaning(normal, depth, 10.0)
+    assert np.shape(answer) == (3,), "Return one bias for each depth."
+    assert np.isclose(answer[1], 0, atol=0.1), "At the peak nothing leans: the derivative of ln p is 0 there."
+    assert answer[0] > 0, "Shallow showers should be estimated too deep, towards the peak: check the sign."
+    assert not np.isclose(answer[0], 0.4, atol=0.02), "The resolution enters squared: 10 g/cm² counts 100."
+    assert np.allclose(answer, [4, 0, -4], atol=0.05), (
+        "For this p the bias is -(x - 750)·σ²/50²: ±4 g/cm² at 650 and 850."
+    )
+
+
+# %% tags=["wrong"]
+# hint: check the sign
+def leaning(log_density, x, resolution):
+    return -(resolution**2) * (log_density(x + 0.5) - log_density(x - 0.5))
+
+
+# %% tags=["wrong"]
+# hint: enters squared
+def leaning(log_density, x, resolution):
+    return resolution * (log_density(x + 0.5) - log_density(x - 0.5))
+
+
+# %% tags=["wrong"]
+# hint: ±4 g/cm²
+def leaning(log_density, x, resolution):
+    return resolution**2 * (log_density(x + 0.5) - log_density(x - 0.5)) / 2
+
+
+# %%
+leaning = tasks.solved(leaning, otherwise=limits.shrinkage, task="Task 4")
+
+
+def log_density(xmax):
+    """Logarithm of the density of Xmax, a quarter of each primary."""
+    return np.log(sum(np.exp(showers.xmax_log_density(xmax, mass)) for mass in plotting.MASS_LABELS) / 4)
+
+
+# %% tags=["expected"]
+depth = np.linspace(650, 1000, 200)
+axes = plotting.binned(test["xmax"], mean_of_three, test["xmax"], edges, metric="bias", label="mean of three networks")
+resolution = metrics.resolution(test["xmax"], mean_of_three)
+axes.plot(depth, leaning(log_density, depth, resolution), color="k", label="expected from leaning alone")
+axes.set(xlabel=r"true $X_\mathrm{max}$ [g/cm²]", ylabel="bias [g/cm²]")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# The network leans as much as it should, and no more. Measured against this curve, it has no bias of its own that the
+# test set could show.
+#
+# ## How well can it be done at all?
+#
+# The simulator is simple enough to write down its likelihood: the probability of this footprint for a given
+# $X_\mathrm{max}$, mass, core and start ([`footprint_likelihood`](../showertools/footprint_likelihood.py) has the
+# formula). With the prior, the likelihood gives the posterior, and no estimate has a smaller mean squared error than
+# the posterior's mean. So the posterior's standard deviation is the limit, shower by shower. It takes integrals over
+# five unknowns:
+
+# %%
+few = {name: values[:5] for name, values in test.items()}
+posterior = limits.footprint_posterior(few, seed=1)
+for truth, answer, limit in zip(few["xmax"], posterior["xmax"], posterior["xmax_std"]):
+    print(f"true {truth:.0f}: {answer:.0f} ± {limit:.0f} g/cm²")
+
+# %% [markdown]
+# For all 4,000 test showers this takes 8 minutes; the file read here holds the result, and `python
+# notebooks/make_footprint_limit.py` makes it again.
+
+# %%
+stored = datasets.load(datasets.data_file("footprint_limit.h5"))
+limit = {name: values[:n_test] for name, values in stored.items()}
+assert np.allclose(limit["true_xmax"], test["xmax"]), "The file belongs to other showers: make it again."
+smallest = np.sqrt(np.mean(limit["xmax_std"] ** 2))
+print(
+    f"the limit: {smallest:.2f} g/cm²; its own estimates: {metrics.resolution(test['xmax'], limit['xmax']):.2f} g/cm²"
+)
+
+# %%
+rows = {"always the mean": np.full(n_test, train["xmax"].mean())}
+rows |= {name: regressions[name].predict(by_hand(test, "rings" in name)) for name in regressions}
+rows |= {f"network, seed {seed}": some for seed, some in zip((1, 2, 3), single)}
+rows |= {"mean of three networks": mean_of_three, "posterior mean": limit["xmax"]}
+figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+for row, answer in enumerate(rows.values()):
+    value, low, high = metrics.bootstrap(metrics.resolution, test["xmax"], answer)
+    axes.errorbar(value, row, xerr=[[value - low], [high - value]], fmt="o", color="k")
+    axes.annotate(f"{value:.1f}", (value, row), xytext=(8, -4), textcoords="offset points")
+axes.axvline(smallest, color="#d55e00", label="statistical limit")
+axes.set(yticks=range(len(rows)), yticklabels=list(rows), xscale="log", xlim=(8, 70), xlabel="resolution [g/cm²]")
+axes.set_xticks([10, 20, 50], ["10", "20", "50"])
+axes.minorticks_off()
+axes.invert_yaxis()
+axes.legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# READ_ME_AFTER_MEASUREMENT
+#
+# And the bias by mass? The network does not know the mass, it has to guess it from the same picture.
+
+# %% tags=["result"]
+value, low, high = metrics.bootstrap(metrics.resolution, test["xmax"], mean_of_three)
+spread = [metrics.resolution(test["xmax"], some) for some in single]
+print(f"Xmax resolution on {n_test} unseen showers: {value:.2f} g/cm² (68 % interval {low:.2f} to {high:.2f})")
+print(f"single networks, three seeds: {np.mean(spread):.2f} ± {np.std(spread, ddof=1):.2f} g/cm²")
+print(
+    f"statistical limit: {smallest:.2f} g/cm², ratio {value / smallest:.2f}; single networks {np.mean(spread) / smallest:.2f}"
+)
+for name, answer in (("networks", mean_of_three), ("posterior mean", limit["xmax"])):
+    by_mass = [
+        f"{label} {np.mean((answer - test['xmax'])[test['mass_number'] == mass]):+.1f}"
+        for mass, label in plotting.MASS_LABELS.items()
+    ]
+    print(f"bias of the {name}, g/cm²: " + ", ".join(by_mass))
+
+# %% [markdown]
+# AFTER_RESULT
+#
+# ## What if nature is not your simulation?
+#
+# You trained on one hadronic model and one toy. Suppose the showers in the data are made a little differently.
+#
+# ### Task 5: judge before you simulate
+#
+# Three worlds, each with one change: (a) `hadronic_model="QGSJetII-04"`, which puts the mean $X_\mathrm{max}$ of
+# protons 15 g/cm² higher up; (b) `production_lag=160`: muons made 10 g/cm² higher up at the same $X_\mathrm{max}$; (c)
+# `muons_per_proton=1200`. In which of them will your networks be biased, in which direction, by how much? Write your
+# three guesses down first.
+#
+# Then write `bias_under(model, estimate)`: simulate 2,000 showers of `model` with seed 34, call `estimate(events)`,
+# which returns one $X_\mathrm{max}$ a shower, and return its bias [g/cm²]. What else could differ in data, and how
+# would you notice?
+
+
+# %%
+def bias_under(model, estimate):
+    """Bias [g/cm²] of `estimate` on 2,000 showers of `model`."""
+    ### BEGIN SOLUTION
+    events = footprints.simulate(2000, seed=34, model=model)
+    return np.mean(estimate(events) - events["xmax"])
+    ### END SOLUTION
+
+
+# %% tags=["check"]
+with tasks.check("Task 5"):
+    usual = footprints.FootprintModel()
+    assert np.isclose(bias_under(usual, lambda events: events["xmax"] + 5), 5, atol=0.01), (
+        "An estimate that is always 5 too deep has a bias of +5 g/cm²: estimate minus truth."
+    )
+    proton = replace(usual, mass_numbers=(1,))
+    assert bias_under(proton, lambda events: 750.0 + 0 * events["xmax"]) < -40, (
+        "Simulate with the `model` that you were given: protons of the default model lie at 808 g/cm²."
+    )
+    assert bias_under(usual, lambda events: np.full(2000, 750.0)) is not None, "Return the bias."
+
+
+# %% tags=["wrong"]
+# hint: estimate minus truth
+def bias_under(model, estimate):
+    events = footprints.simulate(2000, seed=34, model=model)
+    return np.mean(events["xmax"] - estimate(events))
+
+
+# %% tags=["wrong"]
+# hint: model` that you were given
+def bias_under(model, estimate):
+    events = footprints.simulate(2000, seed=34)
+    return np.mean(estimate(events) - events["xmax"])
+
+
+# %%
+bias_under = tasks.solved(bias_under, otherwise=lambda model, estimate: np.nan, task="Task 5")
+
+
+def by_networks(events):
+    """Mean of the three networks [g/cm²]."""
+    return estimate(footprint_input.network_input(events["counts"], events["arrival_time"], normalisation)).mean(axis=0)
+
+
+for change in ({}, {"hadronic_model": "QGSJetII-04"}, {"production_lag": 160.0}, {"muons_per_proton": 1200.0}):
+    print(
+        change or "as trained", f"{bias_under(replace(footprints.FootprintModel(), **change), by_networks):+.1f} g/cm²"
+    )
+
+# %% [markdown]
+# WORLDS
+#
+# ## What you learned
+#
+# - Subtract what you know (the start, the mean front) before a network has to learn it, and learn means and spreads
+#   from training showers alone.
+# - Symmetries count twice: as more training data, and as more opinions on a test shower.
+# - A resolution without its bias, its spread over seeds, a classical method and a limit says little.
+# - Squared error makes every good estimator lean towards frequent values, by $\sigma^2\,\mathrm{d}\ln p/\mathrm{d}x$.
+#
+# ## Go further
+#
+# - Give the network what the front fit knows: subtract the fitted front of each shower in place of the mean front. How
+#   close to the limit does it come?
+# - Train on 2,000, 8,000 and 32,000 showers, and draw the resolution against their number, for the networks and for the
+#   regression on rings. Which of the two needs fewer showers?
+# - Let the network say how sure it is: two outputs, mean and $\ln\sigma$, trained with the logarithm of a normal
+#   likelihood. Compare its $\sigma$ with `limit["xmax_std"]`, shower by shower.
+#
+# ## References
+#
+# - M. De Domenico et al., *Reinterpreting the development of extensive air showers initiated by nuclei and photons*,
+#   JCAP 07 (2013) 050, [doi:10.1088/1475-7516/2013/07/050](https://doi.org/10.1088/1475-7516/2013/07/050): the
+#   distribution of Xmax.
+# - M. Erdmann, J. Glombitza and D. Walz, *A deep learning-based reconstruction of cosmic ray-induced air showers*,
+#   Astropart. Phys. 97 (2018) 46,
+#   [doi:10.1016/j.astropartphys.2017.10.006](https://doi.org/10.1016/j.astropartphys.2017.10.006).
+# - Pierre Auger Collaboration, *Muons in air showers at the Pierre Auger Observatory: measurement of atmospheric
+#   production depth*, Phys. Rev. D 90 (2014) 012012,
+#   [doi:10.1103/PhysRevD.90.012012](https://doi.org/10.1103/PhysRevD.90.012012): production depths from arrival times,
+#   in data.
+# - B. Efron, *Tweedie's formula and selection bias*, J. Am. Stat. Assoc. 106 (2011) 1602,
+#   [doi:10.1198/jasa.2011.tm11181](https://doi.org/10.1198/jasa.2011.tm11181): why the best estimate leans.
