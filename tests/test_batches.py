@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from showertools import symmetry
+from showertools.batches import TurnedBatches
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(1).normal(size=(50, 4, 4, 2)).astype(np.float32)
+
+
+def which_symmetry(batch, originals):
+    return [number for number in range(8) if np.array_equal(symmetry.turned(originals, number), batch)]
+
+
+def test_every_picture_comes_once_with_its_target(pictures):
+    batches = TurnedBatches(pictures, np.arange(50), batch_size=10, seed=1)
+    targets = np.concatenate([batches[index][1] for index in range(len(batches))])
+    assert sorted(targets) == list(range(50))
+    for index in range(len(batches)):
+        batch, target = batches[index]
+        assert len(which_symmetry(batch, pictures[target])) == 1
+
+
+def test_epochs_differ_and_seeds_repeat(pictures):
+    def epochs(seed):
+        batches = TurnedBatches(pictures, np.arange(50), batch_size=10, seed=seed)
+        first = batches[0][1]
+        batches.on_epoch_end()
+        return first, batches[0][1]
+
+    first, second = epochs(7)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(epochs(7), epochs(7))
+    assert not np.array_equal(epochs(7), epochs(8))
+
+
+def test_a_last_smaller_batch_is_left_out(pictures):
+    assert len(TurnedBatches(pictures, np.arange(50), batch_size=16, seed=1)) == 3
+
+
+def test_all_symmetries_come(pictures):
+    batches = TurnedBatches(pictures, np.arange(50), batch_size=1, seed=1)
+    seen = {which_symmetry(*(batches[i][0], pictures[batches[i][1]]))[0] for i in range(50)}
+    assert seen == set(range(8))
+
+
+def test_bad_arguments(pictures):
+    with pytest.raises(ValueError, match="`targets` should have the length 50"):
+        TurnedBatches(pictures, np.arange(49), seed=1)
+    with pytest.raises(ValueError, match="`pictures` should fill a batch of 64"):
+        TurnedBatches(pictures, np.arange(50), seed=1)
+    with pytest.raises(ValueError, match="`seed` should be a whole number"):
+        TurnedBatches(pictures, np.arange(50), batch_size=10, seed=-1)
