@@ -28,7 +28,8 @@ _DEPTH_STEP = 1.0  # g/cm², of the integrals over the production depth
 _XMAX_STEP = 5.0  # g/cm², of the table
 _XMAX_NODES = np.arange(540.0, 1341.0, 40.0)  # g/cm², where it is computed: a spline between them is enough
 _FINE_DISTANCE = 3.0  # m, before the average over a pixel
-_FINE_TIME = 1.0  # ns, before the resolution of the clocks
+_FINE_TIME = 0.5  # ns, before the resolution of the clocks
+_FINEST_RESOLUTION = 1.0  # ns: better clocks are treated as having this
 _LATEST = 1600.0  # ns after the front
 _ROOT_STEP = 0.2  # √ns
 _SMALLEST = 1e-30  # stands for an impossible time, so that its logarithm exists
@@ -58,8 +59,8 @@ class Table(NamedTuple):
 @lru_cache(maxsize=16)
 def table(model: FootprintModel, mass_number: int) -> Table:
     """Tabulate S and f for one mass; takes about a second and is kept."""
-    sigma = max(model.time_resolution, _FINE_TIME)
-    delay = np.arange(-6 * sigma, _LATEST, _FINE_TIME)  # (t,)
+    sigma = max(model.time_resolution, _FINEST_RESOLUTION)
+    delay = np.arange(-6 * sigma, _LATEST, _FINE_TIME) + _FINE_TIME / 2  # (t,), so that the step at 0 lies between two
     reach = model.n_pixels * model.pixel_size / np.sqrt(2) + 6 * model.core_spread
     fine = np.arange(0, reach + 2 * model.pixel_size, _FINE_DISTANCE)  # (r,)
     fine[0] = _FINE_DISTANCE / 4  # the density of muons has an integrable pole at the core
@@ -81,7 +82,7 @@ def table(model: FootprintModel, mass_number: int) -> Table:
         exact = average @ ndimage.map_coordinates(later, [row, column], order=1, mode="nearest")  # (R, t)
         for target, order, sign in ((survival, 0, 1), (density, 1, -1)):
             blurred = ndimage.gaussian_filter1d(exact, sigma / _FINE_TIME, order=order, mode="nearest", truncate=6)
-            at = root_delay**2 / _FINE_TIME
+            at = np.maximum(root_delay**2 / _FINE_TIME - 0.5, 0)
             target[k] = np.log(np.maximum(sign * _between(blurred, at), _SMALLEST))
     xmax = np.arange(_XMAX_NODES[0], _XMAX_NODES[-1] + 1, _XMAX_STEP)  # (X,)
     log_survival, log_density = (

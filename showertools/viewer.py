@@ -186,9 +186,8 @@ def draw_shower(
         plotting.footprint(picture, quantity=quantity, pixel_size=model.pixel_size, ax=ax)
         ax.images[0].set_clim(*scale)
         ax.plot(core_x, core_y, "x", color="red", markersize=8, markeredgewidth=1.5, scalex=False, scaley=False)
-    figure.suptitle(
-        f"{primary}, Xmax = {xmax:.0f} g/cm²: {shower['n_muons'][0]} muons, {np.count_nonzero(counts)} pixels filled"
-    )
+    n_muons, n_filled = shower["n_muons"][0], np.count_nonzero(counts)
+    figure.suptitle(f"{primary}, Xmax = {xmax:.0f} g/cm²: {n_muons} muons made, {n_filled} pixels filled")
     return figure
 
 

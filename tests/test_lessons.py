@@ -199,7 +199,11 @@ def test_badges_and_links_lead_somewhere(path):
 
 def test_each_notebook_has_its_own_badges(path):
     for notebook in (NOTEBOOKS / f"{path.stem}.ipynb", SOLUTIONS / f"{path.stem}.ipynb"):
-        own = [unquote(link) for link in links(notebook) if "colab.research" in link or "mybinder.org/v2" in link]
+        own = [
+            unquote(link)
+            for link in links(notebook)
+            if "colab.research.google.com/github" in link or "mybinder.org/v2" in link
+        ]
         assert len(own) == 2
         assert all(link.endswith("/" + name_of(notebook)) for link in own)
 

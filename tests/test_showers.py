@@ -7,9 +7,7 @@ from showertools import showers
 N_DRAWN = 20_000
 
 
-@pytest.mark.parametrize(
-    ("name", "mean", "spread"), [("p", 808, 59), ("He", 775, 38), ("N", 748, 28), ("Fe", 712, 17)]
-)
+@pytest.mark.parametrize(("name", "mean", "spread"), [("p", 808, 59), ("He", 775, 38), ("N", 748, 28), ("Fe", 712, 17)])
 def test_mean_and_spread_at_ten_eev(name, mean, spread):
     mass_number = showers.MASS_NUMBERS[name]
     assert showers.xmax_mean(mass_number) == pytest.approx(mean, abs=0.6)
@@ -44,9 +42,7 @@ def test_parameters_are_sensible_in_the_whole_range(hadronic_model):
 def test_density_has_integral_mean_and_spread(mass_number, log10_energy, hadronic_model):
     def moment(function):
         def integrand(xmax):
-            density = np.exp(
-                showers.xmax_log_density(xmax, mass_number, log10_energy, hadronic_model=hadronic_model)
-            )
+            density = np.exp(showers.xmax_log_density(xmax, mass_number, log10_energy, hadronic_model=hadronic_model))
             return function(xmax) * density
 
         return integrate.quad(integrand, 300, 2500, points=[mean], limit=200)[0]

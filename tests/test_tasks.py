@@ -1,4 +1,5 @@
 import doctest
+from types import SimpleNamespace
 
 import pytest
 
@@ -192,6 +193,16 @@ def test_a_stub_below_given_code_is_open():
         raise NotImplementedError
 
     assert tasks.solved(function, otherwise=abs) is abs
+
+
+def test_an_attribute_of_the_same_name_is_not_the_answer(capsys):
+    def double(x):
+        raise NotImplementedError
+
+    scope = {"tasks": tasks, "module": SimpleNamespace(double=twice)}
+    scope["double"] = tasks.solved(double, otherwise=twice, task="Task 1")
+    exec("with tasks.check('Task 2'):\n    assert module.double(1) == 2, 'unused'", scope)
+    assert capsys.readouterr().out.splitlines()[-1] == "Task 2: correct."
 
 
 def test_our_function_does_not_pass_for_the_learners(capsys):

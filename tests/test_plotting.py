@@ -1,0 +1,109 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+from showertools import plotting
+
+RNG = np.random.default_rng(1)
+PICTURE = RNG.poisson(0.7, (8, 6)).astype(np.float32)
+TIME = np.where(PICTURE > 0, 100 + 10 * PICTURE, np.nan)
+TRUE = RNG.normal(750, 40, 500)
+ESTIMATE = TRUE + RNG.normal(2, 10, 500)
+HISTORY = {"loss": [3.0, 2.0, 1.5], "val_loss": [3.1, 2.2, 1.9], "bias": [0.5, -0.1, 0.0]}
+
+FIGURES = {
+    "counts": lambda **ax: plotting.footprint(PICTURE, **ax),
+    "arrival times": lambda **ax: plotting.footprint(TIME, quantity="arrival_time", pixel_size=10.0, **ax),
+    "an empty picture": lambda **ax: plotting.footprint(np.zeros((4, 4)), **ax),
+    "no time": lambda **ax: plotting.footprint(np.full((4, 4), np.nan), quantity="arrival_time", **ax),
+    "history": lambda **ax: plotting.history(HISTORY, **ax),
+    "history without validation": lambda **ax: plotting.history(HISTORY, quantity="bias", **ax),
+    "estimate": lambda **ax: plotting.estimate_against_truth(TRUE, ESTIMATE, **ax),
+    "bias": lambda **ax: plotting.binned(TRUE, ESTIMATE, TRUE, np.linspace(650, 850, 6), **ax),
+    "resolution": lambda **ax: plotting.binned(
+        TRUE, ESTIMATE, TRUE, np.linspace(650, 850, 6), metric="resolution", label="network", color="C1", **ax
+    ),
+    "confusion": lambda **ax: plotting.confusion([[3, 1], [0, 4]], ["p", "Fe"], **ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_returns_new_axes(name, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("a figure was shown"))
+    ax = FIGURES[name]()
+    assert isinstance(ax, Axes)
+    ax.figure.canvas.draw()
+    assert ax.get_xlabel()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_into_given_axes(name):
+    _, (left, right) = plt.subplots(ncols=2)
+    assert FIGURES[name](ax=right) is right
+    assert right.has_data()
+    assert not left.has_data()
+    assert len(plt.get_fignums()) == 1
+
+
+def test_rows_are_y_upwards():
+    picture = np.zeros((4, 6))
+    picture[0, 5] = 3
+    ax = plotting.footprint(picture, pixel_size=10.0)
+    image = ax.images[0]
+    assert image.origin == "lower"
+    assert image.get_extent() == [-30, 30, -20, 20]
+    assert image.get_array()[0, 5] == 3
+    assert np.ma.getmaskarray(np.ma.masked_invalid(image.get_array()))[1, 1]  # empty: not drawn
+
+
+def test_times_are_relative_to_the_first():
+    assert np.nanmin(plotting.footprint(TIME, quantity="arrival_time").images[0].get_array()) == 0
+
+
+def test_history_is_logarithmic_where_it_can_be():
+    assert plotting.history(HISTORY).get_yscale() == "log"
+    assert plotting.history(HISTORY, quantity="bias").get_yscale() == "linear"
+    assert len(plotting.history(HISTORY).lines) == 2
+
+
+def test_confusion_shows_shares_of_the_true_class():
+    ax = plotting.confusion([[3, 1], [0, 4]], ["p", "Fe"])
+    assert [text.get_text() for text in ax.texts] == ["75", "25", "0", "100"]
+
+
+def test_thin_bins_are_left_out():
+    ax = plotting.binned(TRUE, ESTIMATE, TRUE, [0, 100, 700, 750, 800])
+    assert len(ax.containers[0].lines[0].get_xdata()) == 3
+
+
+def test_every_mass_has_a_colour_and_a_name():
+    assert set(plotting.MASS_COLORS) == set(plotting.MASS_LABELS) == {1, 4, 14, 56}
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (
+            lambda: plotting.footprint(np.zeros((2, 3, 3))),
+            r"`picture` should have the shape \(H, W\)\. Received: shape",
+        ),
+        (lambda: plotting.footprint(PICTURE, quantity="time"), r"`quantity` should be 'counts' or .*Received: 'time'"),
+        (lambda: plotting.history(HISTORY, quantity="mae"), r"`quantity` should be one of loss, .*Received: 'mae'"),
+        (
+            lambda: plotting.binned(TRUE, ESTIMATE, TRUE, [600, 900], metric="rms"),
+            r"`metric` should be 'bias' or 'resolution'\. Received: 'rms'",
+        ),
+        (lambda: plotting.confusion(np.eye(3), ["p", "Fe"]), r"`matrix` should have the shape \(2, 2\)\. Received"),
+    ],
+)
+def test_bad_input(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+    assert not plt.get_fignums()
