@@ -4,8 +4,8 @@ Depth is the mass of air above a point [g/cm²]; showers develop in depth, parti
 
     depth(h) = a + b·exp(−h/c)        (the top layer: a − b·h/c).
 
-Source: D. Heck et al., *CORSIKA: a Monte Carlo code to simulate extensive air showers*, FZKA 6019 (1998), and the user's
-guide of CORSIKA: the US standard atmosphere after J. Linsley. The atmosphere ends at 112.8 km.
+Source: D. Heck et al., *CORSIKA: a Monte Carlo code to simulate extensive air showers*, FZKA 6019 (1998), and the
+user's guide of CORSIKA: the US standard atmosphere after J. Linsley. The atmosphere ends at 112.8 km.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def depth_at_height(height: ArrayLike) -> NDArray[np.float64]:
     layer = _layer(height)
     exponential = _A[layer] + _B[layer] * np.exp(-height / _C[layer])
     linear = np.maximum(_A[-1] - _B[-1] * height / _C[-1], 0.0)
-    return np.where(layer == len(_A) - 1, linear, exponential)
+    return np.asarray(np.where(layer == len(_A) - 1, linear, exponential))
 
 
 def height_at_depth(depth: ArrayLike) -> NDArray[np.float64]:
@@ -96,7 +96,7 @@ def height_at_depth(depth: ArrayLike) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         exponential = -_C[inner] * np.log((depth - _A[inner]) / _B[inner])
     linear = (_A[-1] - depth) / _B[-1] * _C[-1]
-    return np.where(layer == len(_A) - 1, linear, exponential)
+    return np.asarray(np.where(layer == len(_A) - 1, linear, exponential))
 
 
 def density_at_height(height: ArrayLike) -> NDArray[np.float64]:
@@ -121,7 +121,7 @@ def density_at_height(height: ArrayLike) -> NDArray[np.float64]:
     layer = _layer(height)
     exponential = _B[layer] / _C[layer] * np.exp(-height / _C[layer])
     linear = np.where(height < TOP_HEIGHT, _B[-1] / _C[-1], 0.0)
-    return np.where(layer == len(_A) - 1, linear, exponential)
+    return np.asarray(np.where(layer == len(_A) - 1, linear, exponential))
 
 
 def slant_depth(height: ArrayLike, zenith: ArrayLike) -> NDArray[np.float64]:
@@ -148,7 +148,7 @@ def slant_depth(height: ArrayLike, zenith: ArrayLike) -> NDArray[np.float64]:
     if not np.all((zenith >= 0) & (zenith <= MAX_ZENITH)):
         culprit = _culprit(zenith, 0.0, MAX_ZENITH)
         raise ValueError(f"`zenith` should lie between 0 and {MAX_ZENITH:g} degrees. Received: {culprit}")
-    return depth_at_height(height) / np.cos(np.radians(zenith))
+    return np.asarray(depth_at_height(height) / np.cos(np.radians(zenith)))
 
 
 def _checked_height(height: ArrayLike) -> NDArray[np.float64]:

@@ -1,13 +1,14 @@
 """The likelihood of a footprint: what the picture really says about Xmax and mass.
 
-The muons of a shower are independent, so the likelihood of its footprint is known. With the expected number Λ, a pixel at
-distance r from the core expects Λ·S(r, −∞) muons, of which Λ·S(r, τ) come later than τ. For n muons, the first of which comes
-at τ, its likelihood is exp(−Λ·S(r, −∞)) · Λⁿ · f(τ) · S(τ)^(n−1) / (n−1)!, with f = −∂S/∂τ. The product over pixels,
-averaged over the gamma distribution of Λ, which can be done on paper, is the likelihood of (Xmax, A, core, start).
+The muons of a shower are independent, so the likelihood of its footprint is known. With the expected number Λ, a pixel
+at distance r from the core expects Λ·S(r, −∞) muons, of which Λ·S(r, τ) come later than τ. For n muons, the first of
+which comes at τ, its likelihood is exp(−Λ·S(r, −∞)) · Λⁿ · f(τ) · S(τ)^(n−1) / (n−1)!, with f = −∂S/∂τ. The product
+over pixels, averaged over the gamma distribution of Λ, which can be done on paper, is the likelihood of (Xmax, A, core,
+start).
 
 S is tabulated once for each mass as a function of (Xmax, r, τ): straight lines from the axis, the pixel's area and the
-resolution of the clocks are folded in. Source: our own derivation; `tests/test_footprint_likelihood.py` compares it with
-cases solved by hand and with simulated showers.
+resolution of the clocks are folded in. Source: our own derivation; `tests/test_footprint_likelihood.py` compares it
+with cases solved by hand and with simulated showers.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Table(NamedTuple):
 
 @lru_cache(maxsize=16)
 def table(model: FootprintModel, mass_number: int) -> Table:
-    """Tabulate S and f for one mass; takes about a second and is kept."""
+    """Tabulate S and f for one mass; takes about a second and is kept. Clocks better than 1 ns count as 1 ns."""
     sigma = max(model.time_resolution, _FINEST_RESOLUTION)
     delay = np.arange(-6 * sigma, _LATEST, _FINE_TIME) + _FINE_TIME / 2  # (t,), so that the step at 0 lies between two
     reach = model.n_pixels * model.pixel_size / np.sqrt(2) + 6 * model.core_spread
@@ -80,10 +81,10 @@ def table(model: FootprintModel, mass_number: int) -> Table:
         later = np.zeros((len(fine), len(depth) + 1))  # made at this depth or deeper, so later
         later[:, :-1] = np.cumsum((spot * _made(depth, value, mass_number, model))[:, ::-1], axis=1)[:, ::-1]
         exact = average @ ndimage.map_coordinates(later, [row, column], order=1, mode="nearest")  # (R, t)
-        for target, order, sign in ((survival, 0, 1), (density, 1, -1)):
+        for target, order, unit in ((survival, 0, 1.0), (density, 1, -1 / _FINE_TIME)):
             blurred = ndimage.gaussian_filter1d(exact, sigma / _FINE_TIME, order=order, mode="nearest", truncate=6)
             at = np.maximum(root_delay**2 / _FINE_TIME - 0.5, 0)
-            target[k] = np.log(np.maximum(sign * _between(blurred, at), _SMALLEST))
+            target[k] = np.log(np.maximum(unit * _between(blurred, at), _SMALLEST))
     xmax = np.arange(_XMAX_NODES[0], _XMAX_NODES[-1] + 1, _XMAX_STEP)  # (X,)
     log_survival, log_density = (
         interpolate.CubicSpline(_XMAX_NODES, values)(xmax).astype(np.float32) for values in (survival, density)
@@ -128,7 +129,7 @@ def _pixel_average(distance: Float, fine: Float, pixel_size: float, n_points: in
 def _between(values: Float, position: Float) -> Float:
     """Interpolate the last axis of `values` at fractional positions."""
     low = np.minimum(position.astype(int), values.shape[-1] - 2)
-    return values[..., low] + (position - low) * (values[..., low + 1] - values[..., low])
+    return np.asarray(values[..., low] + (position - low) * (values[..., low + 1] - values[..., low]))
 
 
 def share_in_picture(xmax: Float, core: Float, mass_number: int, model: FootprintModel) -> Float:

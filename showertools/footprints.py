@@ -1,11 +1,11 @@
 """The muon footprint of a vertical air shower: the toy generator of the 2017 tutorial.
 
 A shower makes muons around a depth that follows its Xmax; each flies on a straight line at the speed of light and is
-seen where and when it reaches the ground. The footprint is a picture with two channels: muons a pixel, and the time of the
-first. The toy is simple enough that its likelihood can be written down (see `showertools.limits`).
+seen where and when it reaches the ground. The footprint is a picture with two channels: muons a pixel, and the time of
+the first. The toy is simple enough that its likelihood can be written down (see `showertools.limits`).
 
-Source: the steps are those of the tutorial of the HAP workshop "Big Data Science in Astroparticle Research", RWTH Aachen
-2017. Where the tutorial gives no number, `FootprintModel` says "our choice".
+Source: the steps are those of the tutorial of the HAP workshop "Big Data Science in Astroparticle Research", RWTH
+Aachen 2017. Where the tutorial gives no number, `FootprintModel` says "our choice".
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,10 +39,10 @@ UNITS = {
 """Unit of each array that `simulate` returns."""
 
 
-def _check_number(value: object, name: str, *, sign: str = "finite") -> None:
+def _check_number(value: Any, name: str, *, sign: str = "finite") -> None:
     """Raise `ValueError` unless `value` is a number of the sign "positive", "non-negative" or, for any, "finite"."""
-    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):  # type: ignore[operator]
+    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
+    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):
         raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
 
 
@@ -99,8 +100,8 @@ class FootprintModel:
     start_spread : float
         Standard deviation of the moment at which the shower reaches the ground [ns]. Our choice.
     time_resolution : float
-        Standard deviation with which the time of each muon is measured [ns]. Our choice; the tutorial has perfect clocks,
-        with which a few muons next to the core would give the start time to a fraction of a nanosecond.
+        Standard deviation with which the time of each muon is measured [ns]. Our choice; the tutorial has perfect
+        clocks, with which a few muons next to the core would give the start time to a fraction of a nanosecond.
     """
 
     n_pixels: int = 32
@@ -154,7 +155,7 @@ class FootprintModel:
     @property
     def pixel_centers(self) -> NDArray[np.float64]:
         """Centres of the pixels along one axis [m], (n_pixels,)."""
-        return (np.arange(self.n_pixels) - (self.n_pixels - 1) / 2) * self.pixel_size
+        return np.asarray((np.arange(self.n_pixels) - (self.n_pixels - 1) / 2) * float(self.pixel_size))
 
     def mean_muons(self, mass_number: ArrayLike) -> NDArray[np.float64]:
         """Return the mean number of muons, proportional to E·A^`mass_exponent`."""
@@ -219,7 +220,7 @@ def simulate(
     n_showers: int,
     *,
     seed: int,
-    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
+    model: FootprintModel = FootprintModel(),
     workers: int | None = None,
     progress: bool = False,
 ) -> Events:
@@ -266,7 +267,7 @@ def iterate(
     n_showers: int,
     *,
     seed: int,
-    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
+    model: FootprintModel = FootprintModel(),
     workers: int | None = None,
     progress: bool = False,
 ) -> Iterator[Events]:
@@ -300,7 +301,7 @@ def simulate_given(
     *,
     core: ArrayLike = (0.0, 0.0),
     start: ArrayLike = 0.0,
-    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
+    model: FootprintModel = FootprintModel(),
 ) -> Events:
     """Simulate showers whose Xmax, mass, core and start are given; the number of muons still fluctuates.
 
@@ -365,8 +366,8 @@ def _propagate(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Let the muons fly to the ground and fill the pixels; returns counts and arrival times (B, H, W).
 
-    A direction with normal slopes along x and y has an exponential squared tangent and any azimuth. So muons that fly too
-    far are dropped before their azimuth is drawn, and those that miss the picture before their time is measured.
+    A direction with normal slopes along x and y has an exponential squared tangent and any azimuth. So muons that fly
+    too far are dropped before their azimuth is drawn, and those that miss the picture before their time is measured.
     """
     height = _height_above_ground(depth, model)
     tangent = rng.standard_exponential(len(depth), dtype=np.float32)  # its square
@@ -374,7 +375,7 @@ def _propagate(
     distance = np.sqrt(tangent)
     distance *= height
     near = np.flatnonzero(distance < _farthest_corner(core, model))
-    height, tangent, distance, shower = (values.take(near) for values in (height, tangent, distance, shower))
+    height, tangent, distance, shower = height.take(near), tangent.take(near), distance.take(near), shower.take(near)
 
     azimuth = rng.random(len(near), dtype=np.float32)
     azimuth *= np.float32(2 * np.pi)
@@ -429,7 +430,7 @@ def _height_above_ground(depth: NDArray[np.float32], model: FootprintModel) -> N
 
 @lru_cache(maxsize=8)
 def _height_table(observation_level: float) -> NDArray[np.float32]:
-    """Return the height above the ground [m] at multiples of 1/128 g/cm² from the top of the atmosphere to the ground."""
+    """Return the height above the ground [m] at multiples of 1/128 g/cm² from the top of the air to the ground."""
     ground = float(atmosphere.depth_at_height(observation_level))
     depth = np.minimum(np.arange(ground * _STEPS_PER_DEPTH + 2) / _STEPS_PER_DEPTH, ground)
     return np.maximum(atmosphere.height_at_depth(depth) - observation_level, 0.1).astype(np.float32)

@@ -163,10 +163,10 @@ def binned(
     matplotlib.axes.Axes
         The horizontal bar is the bin, the vertical bar the 68 % interval.
     """
-    ax = _axes(ax)
     functions = {"bias": metrics.bias, "resolution": metrics.resolution}
     if metric not in functions:
         raise ValueError(f"`metric` should be 'bias' or 'resolution'. Received: {metric!r}")
+    ax = _axes(ax)
     edges = np.asarray(edges, dtype=np.float64)
     found = metrics.binned(true, estimate, by, edges, metric=functions[metric])
     good = found["number"] >= 10

