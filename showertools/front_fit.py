@@ -28,8 +28,8 @@ from showertools.footprints import SPEED_OF_LIGHT, FootprintModel
 Float32 = NDArray[np.float32]
 
 RELATIVE_SPREAD = 0.5
-"""Spread of the delays in a pixel over their mean. Our choice: from 0.15 to 1.5 tried on training showers, 0.5 is within
-1 % of the best for Xmax from height and number of muons, and within 2 % of the best for the core."""
+"""Spread of the delays in a pixel over their mean. Our choice: of values from 0.15 to 1.5 tried on training showers, 0.5
+is within 1 % of the best for Xmax from height and number of muons, and within 2 % of the best for the core."""
 RING_EDGES = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 420.0, 480.0, 540.0, 700.0)
 """Edges of the rings around the core [m]; our choice."""
 _SCALE = 500.0  # m, so that the four unknowns are of similar size

@@ -257,6 +257,11 @@ def footprint_posterior(
         `probability` (n, masses) of each of `model.mass_numbers`, all masses being as likely before;
         `xmax_of_mass`, `xmax_std_of_mass` (n, masses): the same for each mass alone; `effective_samples` (n, masses).
     """
+    for name in ("core_spread", "start_spread"):
+        if not getattr(model, name) > 0:
+            raise ValueError(
+                f"`model` should have a positive {name}, however small. Received: {getattr(model, name)!r}"
+            )
     for mass_number in model.mass_numbers:
         footprint_likelihood.table(model, mass_number)  # once, before the threads ask for it
 

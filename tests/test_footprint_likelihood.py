@@ -111,7 +111,8 @@ def test_average_over_the_number_of_muons(mass_number):
 # If each muon has a pixel of its own, core and start are known, and clocks and pixels are fine, the time of each muon
 # gives the depth d at which it was made. These depths are normal around Xmax − lag with the known width, so N of them
 # give Xmax to width²/N, and its likelihood is the parabola −Σ (d − Xmax + lag)²/(2·width²). What is lost is
-# known too: with the error δ of one depth, from clock and pixel, width² + δ² takes the place of width². All muons land in the picture.
+# known too: with the error δ of one depth, from clock and pixel, width² + δ² takes the place of width². All muons
+# land in the picture.
 
 WIDTH = 30.0
 BY_HAND = FootprintModel(

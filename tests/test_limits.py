@@ -163,3 +163,10 @@ def test_no_shower_and_an_empty_picture():
     found = limits.footprint_posterior(empty, seed=1, workers=1)
     assert 600 < found["xmax"][0] < 900
     assert found["xmax_std"][0] > 12  # not much narrower than the prior
+
+
+@pytest.mark.parametrize("name", ["core_spread", "start_spread"])
+def test_a_prior_without_width(name):
+    model = FootprintModel(**{name: 0.0})
+    with pytest.raises(ValueError, match=rf"`model` should have a positive {name}, .*Received: 0\.0"):
+        limits.footprint_posterior(footprints.simulate(1, seed=1, model=model), seed=1, model=model)

@@ -583,7 +583,8 @@ spread = [metrics.resolution(test["xmax"], some) for some in single]
 print(f"Xmax resolution on {n_test} unseen showers: {value:.2f} g/cm² (68 % interval {low:.2f} to {high:.2f})")
 print(f"single networks, three seeds: {np.mean(spread):.2f} ± {np.std(spread, ddof=1):.2f} g/cm²")
 print(
-    f"statistical limit: {smallest:.2f} g/cm², ratio {value / smallest:.2f}; single networks {np.mean(spread) / smallest:.2f}"
+    f"statistical limit: {smallest:.2f} g/cm²; ratio {value / smallest:.2f}, "
+    f"of single networks {np.mean(spread) / smallest:.2f}"
 )
 for name, answer in (("networks", mean_of_three), ("posterior mean", limit["xmax"])):
     by_mass = [
