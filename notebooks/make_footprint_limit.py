@@ -2,7 +2,7 @@
 
     python notebooks/make_footprint_limit.py
 
-takes about 8 minutes on two cores. The file holds what `showertools.limits.footprint_posterior` says of the 4,000
+takes 6 to 10 minutes on two cores. The file holds what `showertools.limits.footprint_posterior` says of the 4,000
 default showers of seed 33, beside their true Xmax and mass number.
 """
 

@@ -91,12 +91,20 @@ def _run_quietly(exec_module: Callable[[ModuleType], None], module: ModuleType) 
 @contextmanager
 def filtered_stderr() -> Iterator[None]:
     """Send what is written to the file descriptor of stderr through the filter, while the context is open."""
+    if sys.stderr is None or not sys.executable:  # closed, as for pythonw; or Python inside another program
+        yield
+        return
     sys.stderr.flush()
     try:
         original = os.dup(2)
+    except OSError:  # sys.stderr leads elsewhere, and what would be filtered is closed
+        yield
+        return
+    try:
         command = [sys.executable, "-I", "-S", "-c", _FILTER, *CHATTER]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    except (OSError, ValueError):  # no stderr, or no process may be started: better loud than broken
+    except (OSError, ValueError):  # no process may be started: better loud than broken
+        os.close(original)
         yield
         return
     assert child.stdin is not None
@@ -105,7 +113,8 @@ def filtered_stderr() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(original, 2)
         os.close(original)
         with suppress(subprocess.TimeoutExpired):  # if something that TensorFlow started still holds the pipe: let it

@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from showertools import _checks
+
 _BOUNDARIES = np.array([0.0, 4.0e3, 10.0e3, 40.0e3, 100.0e3])  # lower edge of each layer [m]
 _A = np.array([-186.555305, -94.919, 0.61289, 0.0, 0.01128292])  # [g/cm²]
 _B = np.array([1222.6562, 1144.9069, 1305.5948, 540.1778, 1.0])  # [g/cm²]
@@ -51,7 +53,7 @@ def depth_at_height(height: ArrayLike) -> NDArray[np.float64]:
     Examples
     --------
     >>> depth_at_height([0.0, 1400.0, 10_000.0]).round(1)
-    array([1036.1,  875.4,  269.9])
+    array([1036.1,  875.5,  271.7])
     """
     height = _checked_height(height)
     layer = _layer(height)
@@ -85,12 +87,9 @@ def height_at_depth(depth: ArrayLike) -> NDArray[np.float64]:
     Examples
     --------
     >>> height_at_depth([1036.1, 500.0, 100.0]).round(-1)
-    array([    0.,  5760., 16130.])
+    array([    0.,  5750., 16380.])
     """
-    depth = np.asarray(depth, dtype=np.float64)
-    if not np.all((depth >= 0) & (depth <= _DEEPEST)):
-        culprit = _culprit(depth, 0.0, _DEEPEST)
-        raise ValueError(f"`depth` should lie between 0 and {_DEEPEST:.0f} g/cm². Received: {culprit}")
+    depth = _checks.in_range(depth, "depth", 0.0, _DEEPEST, "g/cm²")
     layer = np.clip(np.searchsorted(-_BOUNDARY_DEPTHS, -depth, side="right") - 1, 0, len(_A) - 1)
     inner = np.minimum(layer, len(_A) - 2)  # the layers that are exponential
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,39 +129,28 @@ def slant_depth(height: ArrayLike, zenith: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     height : array_like
-        Height above the sea [m] of the point on the axis.
+        Height above the sea [m] of the point on the axis; broadcasts with `zenith`.
     zenith : array_like
         Angle of the axis from the vertical [degrees], from 0 to 65: beyond, the Earth's curvature matters.
 
     Returns
     -------
     numpy.ndarray
-        Slant depth [g/cm²]: the vertical depth over the cosine of the zenith angle.
+        Slant depth [g/cm²], of the broadcast shape: the vertical depth over the cosine of the zenith angle.
 
     Raises
     ------
     ValueError
-        If an angle is out of range or a height too low.
+        If an angle is out of range, a height too low, or the shapes do not fit together.
     """
-    zenith = np.asarray(zenith, dtype=np.float64)
-    if not np.all((zenith >= 0) & (zenith <= MAX_ZENITH)):
-        culprit = _culprit(zenith, 0.0, MAX_ZENITH)
-        raise ValueError(f"`zenith` should lie between 0 and {MAX_ZENITH:g} degrees. Received: {culprit}")
+    zenith = _checks.in_range(zenith, "zenith", 0.0, MAX_ZENITH, "degrees")
+    height, zenith = _checks.broadcast(height=_checked_height(height), zenith=zenith)
     return np.asarray(depth_at_height(height) / np.cos(np.radians(zenith)))
 
 
 def _checked_height(height: ArrayLike) -> NDArray[np.float64]:
-    height = np.asarray(height, dtype=np.float64)
-    if not np.all(height >= LOWEST_HEIGHT):
-        culprit = _culprit(height, LOWEST_HEIGHT)
-        raise ValueError(f"`height` should be at least {LOWEST_HEIGHT:g} m. Received: {culprit}")
-    return height
+    return _checks.in_range(height, "height", LOWEST_HEIGHT, unit="m")
 
 
 def _layer(height: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.clip(np.searchsorted(_BOUNDARIES, height, side="right") - 1, 0, len(_A) - 1)
-
-
-def _culprit(values: NDArray[np.float64], low: float, high: float = np.inf) -> float:
-    """Return the first value that is not within the bounds, for an error message."""
-    return float(values[~((values >= low) & (values <= high))].flat[0])

@@ -27,11 +27,11 @@ class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        If there are not as many targets as pictures, or fewer than one batch.
+        If pictures are not square, there are not as many targets as pictures, or fewer than one batch.
 
     Examples
     --------
-    >>> model.fit(TurnedBatches(pictures, xmax, seed=1), epochs=10)
+    >>> model.fit(TurnedBatches(pictures, xmax, seed=1), epochs=10)  # doctest: +SKIP
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         chunks.check_size(batch_size, "batch_size", minimum=1)
+        if pictures.ndim != 4 or pictures.shape[1] != pictures.shape[2]:
+            raise ValueError(f"`pictures` should have the shape (n, H, H, C). Received: {pictures.shape}")
         if len(targets) != len(pictures):
             raise ValueError(f"`targets` should have the length {len(pictures)}. Received: {len(targets)}")
         if len(pictures) < batch_size:

@@ -12,10 +12,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 Events = dict[str, np.ndarray]
 """Arrays of equal length, keyed by name."""
 
@@ -67,14 +69,19 @@ def iterate(
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a number is out of range, or `simulate_chunk` returns another number of events than it was asked for.
     """
     check_size(n_events, "n_events", minimum=0)
     check_size(seed, "seed", minimum=0)
+    check_size(chunk_size, "chunk_size", minimum=1)
+    check_size(first, "first", minimum=0)
     workers = check_workers(workers)
 
     def chunk(index: int) -> Events:
         events = simulate_chunk(generator(seed, index), chunk_size)
+        lengths = {name: len(values) for name, values in events.items()}
+        if set(lengths.values()) != {chunk_size}:
+            raise ValueError(f"`simulate_chunk` should return {chunk_size} events. Received: {lengths}")
         left = n_events - index * chunk_size
         return events if left >= chunk_size else {name: values[:left] for name, values in events.items()}
 
@@ -138,4 +145,9 @@ def check_workers(workers: int | None) -> int:
     """Return the number of threads to use: `workers`, or as many as this process has cores."""
     if workers is not None:
         return check_size(workers, "workers", minimum=1)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:  # a container such as Binder's shows all cores of its machine, and may use a few
+        quota, period = _CPU_QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # there is no such file, or no quota ("max")
+        return cores

@@ -10,8 +10,8 @@ classes, then the sample falls into the bins with the probabilities
 calibrated: only the response on showers of known class, on which the classifier was neither trained nor chosen. Nothing
 keeps a fraction from coming out below 0: cut there, and the estimate is biased and its interval no longer covers.
 
-Sources: weighted least squares are textbook; the correction is known as "adjusted counts", see G.
-Forman, *Quantifying counts and costs via classification*, Data Min. Knowl. Disc. 17 (2008) 164,
+Sources: weighted least squares are textbook; the correction is known as "adjusted counts", see
+G. Forman, *Quantifying counts and costs via classification*, Data Min. Knowl. Disc. 17 (2008) 164,
 doi:10.1007/s10618-008-0097-y.
 """
 
@@ -83,6 +83,48 @@ def count(true_class: ArrayLike, found_bin: ArrayLike, n_classes: int, n_bins: i
             raise ValueError(f"`{name}` should hold whole numbers from 0 to {limit - 1}. Received: {numbers}")
     flat = np.bincount(rows.astype(np.intp) * n_bins + columns.astype(np.intp), minlength=n_classes * n_bins)
     return np.asarray(flat.reshape(n_classes, n_bins), dtype=np.float64)
+
+
+def draw_sample(
+    true_class: ArrayLike, fractions: ArrayLike, n_sample: int, *, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Mix a sample of unknown composition from a pool of showers of known class.
+
+    Estimates from the sample and from the rest differ as much as those from two independent sets, although both come
+    from one pool: what lands in the sample is missing in the rest.
+
+    Parameters
+    ----------
+    true_class : array_like
+        (n,) numbers of the classes of the pool's showers, from 0.
+    fractions : array_like
+        (K,) of the classes where the sample comes from; the numbers in the sample fluctuate around them.
+    n_sample : int
+        Number of showers in the sample.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    sample, rest : numpy.ndarray
+        Indices into the pool: (n_sample,), and all others; both class by class.
+
+    Raises
+    ------
+    ValueError
+        If the fractions do not sum to 1, or the pool has too few showers of a class.
+    """
+    true_class, fractions = np.asarray(true_class), np.asarray(fractions, dtype=np.float64)
+    if fractions.ndim != 1 or np.any(fractions < 0) or not np.isclose(fractions.sum(), 1):
+        raise ValueError(f"`fractions` should be at least 0 and sum to 1. Received: {fractions}")
+    sample, rest = [], []
+    for number, wanted in enumerate(rng.multinomial(n_sample, fractions)):
+        order = rng.permutation(np.flatnonzero(true_class == number))
+        if wanted > len(order):
+            raise ValueError(f"`n_sample` should leave enough of class {number} ({len(order)}). Received: {n_sample}")
+        sample.append(order[:wanted])
+        rest.append(order[wanted:])
+    return np.concatenate(sample), np.concatenate(rest)
 
 
 def invert(counts: ArrayLike, response: ArrayLike) -> Floats:
@@ -161,7 +203,25 @@ def fit(counts: ArrayLike, calibration: ArrayLike, *, n_iterations: int = 5) -> 
     return Composition(np.append(free, 1 - free.sum()), from_free @ spread @ from_free.T)
 
 
-def reweight(probability: ArrayLike, prior: ArrayLike, *, trained: ArrayLike | None = None) -> Floats:
+def mean_log_mass(probability: ArrayLike, mass_numbers: ArrayLike) -> Floats:
+    """Return the expected ln A of each shower, Σ_A p_A · ln A.
+
+    Parameters
+    ----------
+    probability : array_like
+        (n, K) probabilities of the classes.
+    mass_numbers : array_like
+        (K,) mass number A of each class.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,): the estimate with the smallest mean squared error, if the probabilities are right.
+    """
+    return np.asarray(np.asarray(probability, dtype=np.float64) @ np.log(mass_numbers))
+
+
+def reweight(probability: ArrayLike, prior: ArrayLike, trained: ArrayLike | None = None) -> Floats:
     """Turn class probabilities into those under another prior, by Bayes' rule: p'_A ∝ p_A · prior_A / trained_A.
 
     Parameters
@@ -196,7 +256,7 @@ def reweight(probability: ArrayLike, prior: ArrayLike, *, trained: ArrayLike | N
 def _covariance(fractions: Floats, response: Floats, n_sample: float, n_calibration: Floats) -> Floats:
     """Return the covariance (J, J) of what a fit compares: shares of the bins minus Σ f · response."""
     expected = fractions @ response / fractions.sum()
-    expected = np.maximum(expected, 0.5 / n_sample)  # a bin in which nothing is expected gets no infinite weight
+    expected = (expected + 0.5 / n_sample) / (1 + 0.5 * len(expected) / n_sample)  # no bin gets an infinite weight
     result = (np.diag(expected) - np.outer(expected, expected)) / n_sample
     for fraction, row, number in zip(fractions, response, n_calibration, strict=True):
         result += fraction**2 * (np.diag(row) - np.outer(row, row)) / number

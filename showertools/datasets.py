@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
-from showertools import storage
+from showertools import _checks, storage
 from showertools.chunks import Events, check_size
 from showertools.downloads import data_file
 from showertools.storage import DatasetError, MissingArrayError, PathLike
@@ -57,7 +57,7 @@ def save(path: PathLike, data: Mapping[str, ArrayLike], *, attributes: Mapping[s
     >>> attributes = {"seed": 1, "units": {"xmax": "g/cm2"}}
     >>> save("sample.h5", {"xmax": [700.0, 750.0]}, attributes=attributes)  # doctest: +SKIP
     """
-    arrays = {check_name(name): _check_array(name, values) for name, values in data.items()}
+    arrays = {check_name(name): _check_array(name, values) for name, values in _check_mapping(data, "data").items()}
     n_events = check_equal_lengths(arrays)
     storage.write(path, [arrays], n_events, attributes=check_attributes(attributes, arrays))
 
@@ -203,10 +203,10 @@ def split(
     >>> len(train["x"]), len(test["x"])
     (8, 2)
     """
-    shares = np.asarray(fractions, dtype=float)
+    shares = _checks.real(fractions, "fractions")
     if shares.ndim != 1 or not np.all(shares >= 0) or not np.isclose(shares.sum(), 1, rtol=0, atol=1e-9):
         raise ValueError(f"`fractions` should be numbers of at least 0 that sum to 1. Received: {fractions!r}")
-    arrays = {name: np.asarray(values) for name, values in data.items()}
+    arrays = {name: np.asarray(values) for name, values in _check_mapping(data, "data").items()}
     n_events = check_equal_lengths(arrays)
     order = np.random.default_rng(check_size(seed, "seed", minimum=0)).permutation(n_events)
     edges = np.rint(np.cumsum(shares) * n_events).astype(int)[:-1]
@@ -219,6 +219,12 @@ def check_name(name: object) -> str:
     if good and isinstance(name, str) and name.encode(errors="replace").decode() == name:
         return name
     raise ValueError(f"`data` should have names of text, not empty and without '/', as keys. Received: {name!r}")
+
+
+def _check_mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"`{name}` should be a dict. Received: {type(value).__name__}")
+    return value
 
 
 def _check_array(name: str, values: ArrayLike) -> np.ndarray:
@@ -246,7 +252,7 @@ def check_equal_lengths(arrays: Mapping[str, np.ndarray]) -> int:
 
 def check_attributes(attributes: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Return attributes as plain Python values; raise `ValueError` if they cannot be stored as they are."""
-    plain = _plain(attributes, "attributes")
+    plain = _plain(_check_mapping(attributes, "attributes"), "attributes")
     for derived in (
         "format_version",
         "showertools_version",
@@ -282,9 +288,9 @@ def _n_events(arrays: Mapping[str, h5py.Dataset]) -> int:
 def _check_keys(path: PathLike, keys: Sequence[str] | None, arrays: Mapping[str, h5py.Dataset]) -> list[str]:
     if keys is None:
         return list(arrays)
-    if isinstance(keys, str):
-        raise DatasetError(f"`keys` should be a list of names. Received: {keys!r}")
-    missing = [key for key in keys if key not in arrays]
+    if isinstance(keys, str) or not isinstance(keys, Sequence) or not keys:
+        raise DatasetError(f"`keys` should be a list of names, not empty. Received: {keys!r}")
+    missing = [key for key in keys if not isinstance(key, str) or key not in arrays]
     if missing:
         raise MissingArrayError(f"{path} has no {missing}. `keys` should be some of {list(arrays)}. Received: {keys}")
     return list(keys)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from showertools import _checks
 from showertools.symmetry import N_SYMMETRIES, turned
 
 Float32 = NDArray[np.float32]
@@ -51,9 +52,9 @@ def fit_normalisation(counts: NDArray[np.floating], arrival_time: NDArray[np.flo
     Raises
     ------
     ValueError
-        If the shapes differ, or there is no shower.
+        If the arrays are no footprints, or there is no shower.
     """
-    hit = _check(counts, arrival_time)
+    counts, arrival_time, hit = _checks.pictures(counts, arrival_time)
     if len(hit) == 0:
         raise ValueError("`counts` should hold at least one shower. Received: none")
     seen, front, variance = (np.zeros(hit.shape[1:]) for _ in range(3))
@@ -92,11 +93,11 @@ def network_input(
     Raises
     ------
     ValueError
-        If the shapes differ or do not fit the normalisation.
+        If the arrays are no footprints or do not fit the normalisation.
     """
-    hit = _check(counts, arrival_time)
-    if hit.shape[1:] != normalisation.front.shape:
-        raise ValueError(f"`counts` should have the shape (n, *{normalisation.front.shape}). Received: {hit.shape}")
+    if not isinstance(normalisation, Normalisation):
+        raise ValueError(f"`normalisation` should be what `fit_normalisation` returned. Received: {normalisation!r}")
+    counts, arrival_time, hit = _checks.pictures(counts, arrival_time, len(normalisation.front))
     pictures = np.empty((*hit.shape, 3), np.float32)
     for part in _parts(len(hit)):
         log_counts = np.log1p(counts[part], dtype=np.float32)
@@ -124,8 +125,18 @@ def relative_times(counts: NDArray[np.floating], arrival_time: NDArray[np.floati
     -------
     numpy.ndarray
         (n, H, W) [ns], 0 where no muon came.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
     """
     hit = np.asarray(counts) > 0
+    if hit.ndim != 3 or np.shape(arrival_time) != hit.shape:
+        raise ValueError(
+            f"`counts` and `arrival_time` should have the shape (n, H, W). "
+            f"Received: {hit.shape} and {np.shape(arrival_time)}"
+        )
     times = np.where(hit, arrival_time, np.float32(0))
     mean = times.sum(axis=(1, 2), keepdims=True) / np.maximum(hit.sum(axis=(1, 2), keepdims=True), 1)
     return np.where(hit, times - mean, 0).astype(np.float32)
@@ -135,14 +146,3 @@ def _symmetric(picture: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average a picture (H, W) over the eight symmetries of the square."""
     copies = np.stack([turned(picture[None, ..., None], number)[0, ..., 0] for number in range(N_SYMMETRIES)])
     return np.asarray(copies.mean(axis=0), dtype=np.float64)
-
-
-def _check(counts: NDArray[np.floating], arrival_time: NDArray[np.floating]) -> NDArray[np.bool_]:
-    if np.ndim(counts) != 3 or np.shape(counts)[1] != np.shape(counts)[2]:
-        raise ValueError(f"`counts` should have the shape (n, H, H). Received: {np.shape(counts)}")
-    if np.shape(arrival_time) != np.shape(counts):
-        raise ValueError(f"`arrival_time` should have the shape {np.shape(counts)}. Received: {np.shape(arrival_time)}")
-    hit = np.asarray(counts) > 0
-    if not np.all(np.isfinite(arrival_time[hit])):
-        raise ValueError("`arrival_time` should be finite wherever a muon came. Received: NaN or infinity")
-    return hit

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, special
 
-from showertools import atmosphere, showers
-from showertools.footprints import SPEED_OF_LIGHT, FootprintModel
+from showertools import _checks, atmosphere, showers
+from showertools.footprint_model import FootprintModel
+from showertools.footprints import SPEED_OF_LIGHT
 
 Float = NDArray[np.float64]
 
@@ -59,7 +60,26 @@ class Table(NamedTuple):
 
 @lru_cache(maxsize=16)
 def table(model: FootprintModel, mass_number: int) -> Table:
-    """Tabulate S and f for one mass; takes about a second and is kept. Clocks better than 1 ns count as 1 ns."""
+    """Tabulate S and f for one mass; takes about a second and is kept. Clocks better than 1 ns count as 1 ns.
+
+    Parameters
+    ----------
+    model : FootprintModel
+        Parameters of the toy.
+    mass_number : int
+        Mass number of the primary, from 1 to 56.
+
+    Returns
+    -------
+    Table
+        For Xmax from 540 to 1340 g/cm²; beyond, its edges are used.
+
+    Raises
+    ------
+    ValueError
+        If the mass number is out of range.
+    """
+    _checks.in_range(mass_number, "mass_number", 1, 56)
     sigma = max(model.time_resolution, _FINEST_RESOLUTION)
     delay = np.arange(-6 * sigma, _LATEST, _FINE_TIME) + _FINE_TIME / 2  # (t,), so that the step at 0 lies between two
     reach = model.n_pixels * model.pixel_size / np.sqrt(2) + 6 * model.core_spread
@@ -186,7 +206,17 @@ def log_likelihood(
     -------
     numpy.ndarray
         (S,), up to a term that depends on the counts alone; likelihoods of different masses can be compared.
+
+    Raises
+    ------
+    ValueError
+        If a shape is another.
     """
+    if parameters.ndim != 2 or parameters.shape[1] != 4:
+        raise ValueError(f"`parameters` should have the shape (S, 4). Received: {parameters.shape}")
+    for name, picture in (("counts", counts), ("arrival_time", arrival_time)):
+        if picture.shape != (model.n_pixels, model.n_pixels):
+            raise ValueError(f"`{name}` should have the shape {(model.n_pixels,) * 2}. Received: {picture.shape}")
     xmax, core, start = parameters[:, 0], parameters[:, 1:3], parameters[:, 3]
     rows, columns = np.nonzero(counts)
     number = counts[rows, columns].astype(np.float64)  # (P,)
@@ -226,7 +256,18 @@ def _look_up(grid: Table, xmax: Float, distance: Float, delay: Float) -> tuple[F
 
 
 def log_prior(parameters: Float, mass_number: int, model: FootprintModel) -> Float:
-    """Return the logarithm of the prior density of (Xmax, core x, core y, start); arguments as in `log_likelihood`."""
+    """Return the logarithm of the prior density of (Xmax, core x, core y, start).
+
+    Parameters
+    ----------
+    parameters, mass_number, model
+        As for `log_likelihood`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (S,), logarithm of a density per g/cm², m², ns.
+    """
     xmax = showers.xmax_log_density(
         parameters[:, 0], mass_number, model.log10_energy, hadronic_model=model.hadronic_model
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import atmosphere, footprints
-from showertools.footprints import FootprintModel
+from showertools import _checks, atmosphere, chunks, footprints
+from showertools.footprint_model import FootprintModel
 
 Float = NDArray[np.float64]
 
@@ -38,7 +38,15 @@ def draw_heights(
     -------
     numpy.ndarray
         (M,) heights above the ground [m]; muons that would be made below the ground are left out.
+
+    Raises
+    ------
+    ValueError
+        If Xmax or mass number is out of range, or `rng` is something else.
     """
+    _checks.generator(rng)
+    _checks.in_range(xmax, "xmax", 0, footprints.DEEPEST_XMAX, "g/cm²")
+    _checks.in_range(mass_number, "mass_number", 1, 56)
     shape = float(model.fluctuation(mass_number)) ** -2
     n_drawn = rng.poisson(model.mean_muons(mass_number) * rng.gamma(shape) / shape)
     depth = rng.normal(model.depth(xmax, mass_number), model.width(mass_number), n_drawn)
@@ -66,10 +74,20 @@ def land(height: ArrayLike, slope: ArrayLike, core: ArrayLike = (0.0, 0.0), star
         (2, M) where each muon lands [m].
     time : numpy.ndarray
         (M,) when it lands [ns].
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together or a number is not finite.
     """
-    offset = np.asarray(slope, dtype=np.float64) * np.asarray(height, dtype=np.float64)  # (2, M), from the core
+    height, slope, core = (
+        _checks.finite(values, name) for values, name in ((height, "height"), (slope, "slope"), (core, "core"))
+    )
+    _check_shape(slope, "slope", (2, height.size))
+    _check_shape(core, "core", (2,))
+    offset = slope * height  # (2, M), from the core
     time = start + footprints.delay(height, np.hypot(offset[0], offset[1]))
-    return np.asarray(core, dtype=np.float64)[:, None] + offset, np.asarray(time)
+    return core[:, None] + offset, np.asarray(time)
 
 
 def picture(position: ArrayLike, time: ArrayLike, n_pixels: int = 32, pixel_size: float = 30.0) -> tuple[Float, Float]:
@@ -92,12 +110,25 @@ def picture(position: ArrayLike, time: ArrayLike, n_pixels: int = 32, pixel_size
         (n_pixels, n_pixels) muons; rows are y, columns x. Muons beside the picture are not counted.
     arrival_time : numpy.ndarray
         (n_pixels, n_pixels) time of the first muon [ns], NaN where none came.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, a number is not finite, or the pixels have no size.
     """
-    column, row = np.floor(np.asarray(position) / pixel_size + n_pixels / 2).astype(int)
+    position, time = _checks.finite(position, "position"), _checks.finite(time, "time")
+    _check_shape(position, "position", (2, time.size))
+    chunks.check_size(n_pixels, "n_pixels", minimum=1)
+    column, row = np.floor(position / _checks.positive(pixel_size, "pixel_size") + n_pixels / 2).astype(int)
     seen = (column >= 0) & (column < n_pixels) & (row >= 0) & (row < n_pixels)
     pixel = (row[seen], column[seen])
     counts = np.zeros((n_pixels, n_pixels))
     np.add.at(counts, pixel, 1)
     arrival_time = np.full((n_pixels, n_pixels), np.inf)
-    np.minimum.at(arrival_time, pixel, np.asarray(time, dtype=np.float64)[seen])
+    np.minimum.at(arrival_time, pixel, time[seen])
     return counts, np.where(counts > 0, arrival_time, np.nan)
+
+
+def _check_shape(values: Float, name: str, shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        raise ValueError(f"`{name}` should have the shape {shape}. Received: {values.shape}")

@@ -11,22 +11,38 @@ Aachen 2017. Where the tutorial gives no number, `FootprintModel` says "our choi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
-from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import atmosphere, chunks, showers
+from showertools import _checks, atmosphere, chunks, showers
 from showertools.chunks import Events
+from showertools.footprint_model import FootprintModel, check_model
+
+__all__ = [
+    "CHUNK_SIZE",
+    "DEEPEST_XMAX",
+    "SPEED_OF_LIGHT",
+    "UNITS",
+    "Events",
+    "FootprintModel",
+    "delay",
+    "iterate",
+    "parameters",
+    "production_height",
+    "simulate",
+    "simulate_chunk",
+    "simulate_given",
+]
 
 SPEED_OF_LIGHT = 0.299792458
 """Speed of light [m/ns]."""
 CHUNK_SIZE = 64
 """Showers in a chunk: their muons stay in the processor's cache. Changing it changes the showers of a seed."""
+DEEPEST_XMAX = 2000.0
+"""Deepest Xmax that is taken [g/cm²]: twice as deep as the ground. Our choice."""
 UNITS = {
     "counts": "muons",
     "arrival_time": "ns",
@@ -37,144 +53,6 @@ UNITS = {
     "core": "m",
 }
 """Unit of each array that `simulate` returns."""
-
-
-def _check_number(value: Any, name: str, *, sign: str = "finite") -> None:
-    """Raise `ValueError` unless `value` is a number of the sign "positive", "non-negative" or, for any, "finite"."""
-    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
-    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):
-        raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
-
-
-_SIGNS = {
-    "pixel_size": "positive",
-    "muons_per_proton": "positive",
-    "muon_fluctuation": "positive",
-    "production_width": "positive",
-    "opening_angle": "positive",
-    "core_spread": "non-negative",
-    "start_spread": "non-negative",
-    "time_resolution": "non-negative",
-}
-
-
-@dataclass(frozen=True)
-class FootprintModel:
-    """Parameters of the toy; every one that is not attributed is our choice.
-
-    Attributes
-    ----------
-    n_pixels : int
-        Pixels along each side of the square picture. Our choice.
-    pixel_size : float
-        Side of a pixel [m]. Our choice.
-    mass_numbers : tuple of int
-        Primaries, in equal parts. The tutorial's: p, He, N, Fe.
-    log10_energy : float
-        log10(E/eV) of all showers. One energy as in the tutorial; its value is our choice.
-    hadronic_model : str
-        Which distribution of Xmax, see `showers.HADRONIC_MODELS`. Our choice.
-    observation_level : float
-        Height of the ground above the sea [m]. Our choice: at sea level even the deepest maximum lies in the air.
-    muons_per_proton : float
-        Mean number of muons of a proton shower of 10^19 eV. Our choice.
-    mass_exponent : float
-        The number of muons goes with A to this power. The tutorial's value.
-    muon_fluctuation : float
-        Relative standard deviation of the number of muons of proton showers. With `muon_fluctuation_exponent` it gives
-        16, 10, 6 and 4 % for p, He, N and Fe, about what full simulations give; the values are from memory.
-    muon_fluctuation_exponent : float
-        The relative standard deviation goes with A to this power. Our choice.
-    production_lag : float
-        Mean depth from which muons that reach the ground come, before Xmax [g/cm²]. Our choice.
-    production_lag_per_log_mass : float
-        How much further before Xmax for each unit of ln A [g/cm²]. Our choice.
-    production_width : float
-        Standard deviation of the production depth in proton showers [g/cm²]. Our choice.
-    production_width_per_log_mass : float
-        How much wider for each unit of ln A [g/cm²]; negative: narrower. Our choice.
-    opening_angle : float
-        Standard deviation of each of the two slopes of a muon against the axis, without unit. Our choice.
-    core_spread : float
-        Standard deviation of each coordinate of the core around the picture's centre [m]. Our choice.
-    start_spread : float
-        Standard deviation of the moment at which the shower reaches the ground [ns]. Our choice.
-    time_resolution : float
-        Standard deviation with which the time of each muon is measured [ns]. Our choice; the tutorial has perfect
-        clocks, with which a few muons next to the core would give the start time to a fraction of a nanosecond.
-    """
-
-    n_pixels: int = 32
-    pixel_size: float = 30.0
-    mass_numbers: tuple[int, ...] = (1, 4, 14, 56)
-    log10_energy: float = 19.0
-    hadronic_model: str = "EPOS-LHC"
-    observation_level: float = 0.0
-    muons_per_proton: float = 1000.0
-    mass_exponent: float = 0.15
-    muon_fluctuation: float = 0.16
-    muon_fluctuation_exponent: float = -0.35
-    production_lag: float = 150.0
-    production_lag_per_log_mass: float = 5.0
-    production_width: float = 150.0
-    production_width_per_log_mass: float = -5.0
-    opening_angle: float = 0.12
-    core_spread: float = 100.0
-    start_spread: float = 100.0
-    time_resolution: float = 5.0
-
-    def __post_init__(self) -> None:
-        """Refuse parameters with which nothing can be simulated."""
-        chunks.check_size(self.n_pixels, "n_pixels", minimum=1)
-        for field in dataclasses.fields(self):
-            if field.name not in {"n_pixels", "mass_numbers", "hadronic_model"}:
-                _check_number(getattr(self, field.name), field.name, sign=_SIGNS.get(field.name, "finite"))
-        masses = self.mass_numbers
-        if not isinstance(masses, Sequence | np.ndarray) or isinstance(masses, str) or len(masses) == 0:
-            raise ValueError(f"`mass_numbers` should be a tuple of at least one mass number. Received: {masses!r}")
-        for mass_number in masses:
-            if not isinstance(mass_number, Integral) or not 1 <= mass_number <= 56:
-                raise ValueError(f"`mass_numbers` should be whole numbers from 1 to 56. Received: {mass_number!r}")
-        object.__setattr__(self, "mass_numbers", tuple(int(mass_number) for mass_number in masses))
-        if np.any(self.width(np.array(self.mass_numbers)) <= 0):
-            raise ValueError(
-                "`production_width_per_log_mass` should leave every primary a positive width. "
-                f"Received: {self.production_width_per_log_mass!r}"
-            )
-        showers.xmax_parameters(self.mass_numbers, self.log10_energy, hadronic_model=self.hadronic_model)
-        if not self.ground_depth > 0:
-            raise ValueError(
-                f"`observation_level` should lie below the top of the air. Received: {self.observation_level!r}"
-            )
-
-    @property
-    def ground_depth(self) -> float:
-        """Depth of the ground [g/cm²]."""
-        return float(atmosphere.depth_at_height(self.observation_level))
-
-    @property
-    def pixel_centers(self) -> NDArray[np.float64]:
-        """Centres of the pixels along one axis [m], (n_pixels,)."""
-        return np.asarray((np.arange(self.n_pixels) - (self.n_pixels - 1) / 2) * float(self.pixel_size))
-
-    def mean_muons(self, mass_number: ArrayLike) -> NDArray[np.float64]:
-        """Return the mean number of muons, proportional to E·A^`mass_exponent`."""
-        energy = 10 ** (self.log10_energy - 19)
-        return np.asarray(self.muons_per_proton * energy * np.asarray(mass_number, dtype=float) ** self.mass_exponent)
-
-    def fluctuation(self, mass_number: ArrayLike) -> NDArray[np.float64]:
-        """Return the relative standard deviation of the expected number of muons."""
-        mass_number = np.asarray(mass_number, dtype=float)
-        return np.asarray(self.muon_fluctuation * mass_number**self.muon_fluctuation_exponent)
-
-    def depth(self, xmax: ArrayLike, mass_number: ArrayLike) -> NDArray[np.float64]:
-        """Return the mean production depth [g/cm²]."""
-        lag = self.production_lag + self.production_lag_per_log_mass * np.log(mass_number)
-        return np.asarray(np.asarray(xmax) - lag)
-
-    def width(self, mass_number: ArrayLike) -> NDArray[np.float64]:
-        """Return the standard deviation of the production depth [g/cm²]."""
-        return np.asarray(self.production_width + self.production_width_per_log_mass * np.log(mass_number))
 
 
 def delay(height: ArrayLike, distance: ArrayLike) -> NDArray[np.float64]:
@@ -220,7 +98,7 @@ def simulate(
     n_showers: int,
     *,
     seed: int,
-    model: FootprintModel = FootprintModel(),
+    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
     workers: int | None = None,
     progress: bool = False,
 ) -> Events:
@@ -267,13 +145,12 @@ def iterate(
     n_showers: int,
     *,
     seed: int,
-    model: FootprintModel = FootprintModel(),
+    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
     workers: int | None = None,
     progress: bool = False,
 ) -> Iterator[Events]:
     """Simulate as `simulate` does, but yield chunk by chunk, so that memory stays flat."""
-    if not isinstance(model, FootprintModel):
-        raise ValueError(f"`model` should be a FootprintModel. Received: {model!r}")
+    check_model(model)
     chunks.check_size(n_showers, "n_showers", minimum=0)
     return chunks.iterate(
         lambda rng, size: simulate_chunk(rng, size, model),
@@ -301,7 +178,7 @@ def simulate_given(
     *,
     core: ArrayLike = (0.0, 0.0),
     start: ArrayLike = 0.0,
-    model: FootprintModel = FootprintModel(),
+    model: FootprintModel = FootprintModel(),  # noqa: B008 (frozen)
 ) -> Events:
     """Simulate showers whose Xmax, mass, core and start are given; the number of muons still fluctuates.
 
@@ -312,9 +189,9 @@ def simulate_given(
     rng : numpy.random.Generator
         Source of randomness.
     xmax : array_like
-        (n,) or a number [g/cm²].
+        (n,) or a number [g/cm²], between 0 and 2000.
     mass_number : array_like
-        (n,) or a number.
+        (n,) or a number, whole, from 1 to 56.
     core : array_like
         (n, 2) or (2,) [m].
     start : array_like
@@ -327,15 +204,21 @@ def simulate_given(
     dict of numpy.ndarray
         As `simulate` returns them.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not fit together, a number is not finite or out of range, or `rng` or `model` is something else.
+
     Examples
     --------
     >>> shower = simulate_given(np.random.default_rng(1), 750.0, 56)
     >>> shower["counts"].shape
     (1, 32, 32)
     """
-    xmax, mass_number, start = np.broadcast_arrays(*np.atleast_1d(xmax, mass_number, start))
+    _checks.generator(rng)
+    check_model(model)
+    xmax, mass_number, core, start = _check_given(xmax, mass_number, core, start)
     size = len(xmax)
-    core = np.broadcast_to(core, (size, 2))
     shape = model.fluctuation(mass_number) ** -2.0
     n_drawn = rng.poisson(model.mean_muons(mass_number) * rng.gamma(shape) / shape)
 
@@ -354,6 +237,25 @@ def simulate_given(
         "n_muons": np.bincount(shower, minlength=size).astype(np.int32),
         "core": core.astype(np.float32),
     }
+
+
+def _check_given(
+    xmax: ArrayLike, mass_number: ArrayLike, core: ArrayLike, start: ArrayLike
+) -> tuple[NDArray[np.float64], ...]:
+    """Return Xmax, mass number (n,), core (n, 2) and start (n,) if such showers exist; raise `ValueError` otherwise."""
+    given = {"xmax": xmax, "mass_number": mass_number, "start": start}
+    values = {name: np.atleast_1d(_checks.finite(value, name)) for name, value in given.items()}
+    for name, array in values.items():
+        if array.ndim != 1:
+            raise ValueError(f"`{name}` should have the shape (n,) or be a number. Received: shape {array.shape}")
+    xmax, mass_number, start = _checks.broadcast(**values)
+    _checks.in_range(xmax, "xmax", 0, DEEPEST_XMAX, "g/cm²")
+    if not np.all((mass_number >= 1) & (mass_number <= 56) & (mass_number % 1 == 0)):
+        raise ValueError(f"`mass_number` should be whole numbers from 1 to 56. Received: {np.unique(mass_number)}")
+    core = _checks.finite(core, "core")
+    if core.shape not in {(2,), (len(xmax), 2)}:
+        raise ValueError(f"`core` should have the shape (2,) or ({len(xmax)}, 2). Received: {core.shape}")
+    return xmax, mass_number, np.broadcast_to(core, (len(xmax), 2)), start
 
 
 def _propagate(

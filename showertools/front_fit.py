@@ -21,14 +21,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from showertools import chunks
+from showertools import _checks, chunks
 from showertools.chunks import Events
-from showertools.footprints import SPEED_OF_LIGHT, FootprintModel
+from showertools.footprint_model import FootprintModel, check_model
+from showertools.footprints import SPEED_OF_LIGHT
 
 Float32 = NDArray[np.float32]
 
 RELATIVE_SPREAD = 0.5
-"""Spread of the delays in a pixel over their mean. Our choice: of values from 0.15 to 1.5 tried on training showers, 0.5
+"""Spread of the delays in a pixel over their mean. Our choice: of 0.15 to 1.5, tried on training showers, 0.5
 is within 1 % of the best for Xmax from height and number of muons, and within 2 % of the best for the core."""
 RING_EDGES = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 420.0, 480.0, 540.0, 700.0)
 """Edges of the rings around the core [m]; our choice."""
@@ -66,9 +67,9 @@ def fit_front(
     Raises
     ------
     ValueError
-        If the shapes are not those of footprints of this model.
+        If the arrays are no footprints of this model.
     """
-    _check_shapes(counts, arrival_time, model)
+    counts, arrival_time, _ = _checks.pictures(counts, arrival_time, check_model(model).n_pixels)
     chunks.check_size(n_iterations, "n_iterations", minimum=1)
     return _in_parts(lambda c, t: _fit(c, t, model, n_iterations), counts, arrival_time, workers)
 
@@ -99,8 +100,19 @@ def ring_profiles(
     numpy.ndarray
         (n, rings, 4), float32: share of the muons; mean and root mean square delay of the first muon [ns]; filled
         pixels a muon. A ring without a muon holds zeros.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are no footprints of this model, or `front` is that of other showers.
     """
-    _check_shapes(counts, arrival_time, model)
+    counts, arrival_time, _ = _checks.pictures(counts, arrival_time, check_model(model).n_pixels)
+    core, start = (np.asarray(front.get(name, ()), dtype=np.float32) for name in ("core", "start"))
+    if core.shape != (len(counts), 2) or start.shape != (len(counts),):
+        raise ValueError(
+            f"`front` should hold `core` and `start` of {len(counts)} showers. "
+            f"Received: shapes {core.shape} and {start.shape}"
+        )
     x, y = _positions(model)
 
     def describe(counts: Float32, time: Float32, core: Float32, start: Float32) -> Events:
@@ -118,7 +130,6 @@ def ring_profiles(
         profile = [share, first / pixels, np.sqrt(second / pixels), filled / np.maximum(muons, 1)]
         return {"profile": np.stack(profile, axis=-1).astype(np.float32)}
 
-    core, start = front["core"].astype(np.float32), front["start"].astype(np.float32)
     return _in_parts(describe, counts, arrival_time, workers, core, start)["profile"]
 
 
@@ -174,14 +185,3 @@ def _in_parts(
     with ThreadPoolExecutor(chunks.check_workers(workers)) as pool:
         parts = list(pool.map(part, range(0, max(len(counts), 1), _EVENTS_AT_ONCE)))
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-
-
-def _check_shapes(counts: NDArray[np.floating], arrival_time: NDArray[np.floating], model: FootprintModel) -> None:
-    wanted = (model.n_pixels, model.n_pixels)
-    for name, values in (("counts", counts), ("arrival_time", arrival_time)):
-        if np.ndim(values) != 3 or np.shape(values)[1:] != wanted:
-            raise ValueError(
-                f"`{name}` should have the shape (n, {wanted[0]}, {wanted[1]}). Received: {np.shape(values)}"
-            )
-    if len(counts) != len(arrival_time):
-        raise ValueError(f"`arrival_time` should have as many showers as `counts`. Received: {len(arrival_time)}")

@@ -21,9 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from tqdm.auto import tqdm
 
-from showertools import chunks, footprint_likelihood
+from showertools import _checks, chunks, footprint_likelihood
 from showertools.chunks import Events
-from showertools.footprints import FootprintModel
+from showertools.footprint_model import FootprintModel, check_model
 
 Float = NDArray[np.float64]
 LogDensity = Callable[[Float], Float]
@@ -53,11 +53,14 @@ def cramer_rao(fisher: ArrayLike, *, prior: ArrayLike | None = None) -> Float:
     ValueError
         If the matrices are not square, or the information is singular: then nothing bounds some combination.
     """
-    information = np.asarray(fisher, dtype=np.float64)
+    information = _checks.finite(fisher, "fisher")
     if information.ndim < 2 or information.shape[-1] != information.shape[-2]:
         raise ValueError(f"`fisher` should have the shape (..., D, D). Received: shape {information.shape}")
     if prior is not None:
-        information = information + np.asarray(prior, dtype=np.float64)
+        known = _checks.finite(prior, "prior")
+        if known.shape != information.shape[-2:]:
+            raise ValueError(f"`prior` should have the shape {information.shape[-2:]}. Received: {known.shape}")
+        information = information + known
     if np.any(np.linalg.cond(information) > 1e14):
         raise ValueError(
             "`fisher` should be invertible: add a `prior`, or fix a parameter. Received: a singular matrix"
@@ -79,39 +82,55 @@ def poisson_fisher(expected: ArrayLike, derivatives: ArrayLike) -> Float:
     -------
     numpy.ndarray
         Information (D, D).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or an expected count is not positive.
     """
-    derivatives = np.asarray(derivatives, dtype=np.float64)
-    return np.asarray(derivatives.T @ (derivatives / np.asarray(expected, dtype=np.float64)[:, None]))
+    expected, derivatives = _checks.positive(expected, "expected"), _checks.finite(derivatives, "derivatives")
+    if expected.ndim != 1 or derivatives.shape[:-1] != expected.shape:
+        raise ValueError(
+            f"`expected` and `derivatives` should have the shapes (P,) and (P, D). "
+            f"Received: {expected.shape} and {derivatives.shape}"
+        )
+    return np.asarray(derivatives.T @ (derivatives / expected[:, None]))
 
 
-def shrinkage(log_density: Callable[[Float], Float], x: ArrayLike, resolution: float) -> Float:
-    """Return the bias that the best estimator has at a true value: it leans towards where events are frequent.
+def shrinkage(log_density: Callable[[Float], Float], measured: ArrayLike, resolution: float) -> Float:
+    """Return how far the best estimate lies from a measured value: it leans towards where events are frequent.
 
-    Among events measured at x with a normal error, more come from the side where there are more events. The posterior
-    mean corrects for this and is therefore shifted by σ²·d ln p/dx.
+    Among events measured at m with a normal error, more come from the side where there are more events. The posterior
+    mean corrects for this by σ²·d ln p/dm.
 
     Parameters
     ----------
     log_density : callable
-        Logarithm of the density p of the true values; takes and returns arrays.
-    x : array_like
-        True values.
+        Logarithm of the density p of the measured values, up to a constant; takes and returns arrays.
+    measured : array_like
+        Measured values m, of any shape.
     resolution : float
-        Standard deviation σ of the measurement, small against the width of p; same unit as `x`.
+        Standard deviation σ of the measurement; positive, of the unit of `measured`.
 
     Returns
     -------
     numpy.ndarray
-        Mean of estimate minus truth, of the shape and unit of `x`.
+        Posterior mean minus measured value, of the shape and unit of `measured`.
+
+    Raises
+    ------
+    ValueError
+        If the resolution is not positive.
 
     Notes
     -----
-    Tweedie's formula, see B. Efron, J. Am. Stat. Assoc. 106 (2011) 1602, doi:10.1198/jasa.2011.tm11181. It is exact as
-    a function of the measured value; as a function of the true value it is the first order in σ².
+    Tweedie's formula, see B. Efron, J. Am. Stat. Assoc. 106 (2011) 1602, doi:10.1198/jasa.2011.tm11181.
     """
-    x = np.asarray(x, dtype=np.float64)
-    step = 0.1 * resolution
-    return np.asarray(resolution**2 * (log_density(x + step) - log_density(x - step)) / (2 * step))
+    if not resolution > 0:
+        raise ValueError(f"`resolution` should be a positive number. Received: {resolution!r}")
+    measured = np.asarray(measured, dtype=np.float64)
+    step = 0.05 * resolution
+    return np.asarray(resolution**2 * (log_density(measured + step) - log_density(measured - step)) / (2 * step))
 
 
 class Posterior(NamedTuple):
@@ -160,9 +179,19 @@ def posterior(
     -------
     Posterior
         Evidence, mean, covariance; check `effective_samples`.
+
+    Raises
+    ------
+    ValueError
+        If `start` and `scale` are not finite or differ in shape, `scale` is not positive, there are fewer than 2
+        points, or the density is NaN.
     """
-    scale = np.asarray(scale, dtype=np.float64)
-    mode, covariance = _climb(log_density, np.asarray(start, dtype=np.float64), scale)
+    _checks.generator(rng)
+    chunks.check_size(n_samples, "n_samples", minimum=2)
+    start, scale = _checks.finite(start, "start"), _checks.positive(scale, "scale")
+    if start.ndim != 1 or scale.shape != start.shape:
+        raise ValueError(f"`start` and `scale` should have the shape (D,). Received: {start.shape} and {scale.shape}")
+    mode, covariance = _climb(log_density, start, scale)
     root = np.linalg.cholesky(covariance)
     dimension = len(mode)
     stretch = np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, n_samples))
@@ -170,6 +199,8 @@ def posterior(
     points = mode + pull @ root.T  # (S, D)
     log_proposal = _log_student(pull) - np.log(np.diag(root)).sum()
     log_weight = log_density(points) - log_proposal
+    if np.any(np.isnan(log_weight)):
+        raise ValueError("`log_density` should be a number or minus infinity everywhere. Received: NaN")
     log_evidence = special.logsumexp(log_weight) - np.log(n_samples)
     weight = np.exp(log_weight - special.logsumexp(log_weight))
     mean = weight @ points
@@ -214,6 +245,8 @@ def _derivatives(log_density: LogDensity, point: Float, scale: Float) -> tuple[F
     for j, k in pairs:
         offsets += [unit[j] + unit[k], -unit[j] - unit[k], unit[j] - unit[k], unit[k] - unit[j]]
     values = log_density(point + np.array(offsets) * step)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"`log_density` should be finite around `start`. Received: {values}")
     plus, minus = values[1 : 2 * dimension + 1 : 2], values[2 : 2 * dimension + 1 : 2]
     hessian = np.diag(plus + minus - 2 * values[0])
     mixed = values[2 * dimension + 1 :].reshape(-1, 4)
@@ -256,7 +289,19 @@ def footprint_posterior(
         `xmax` (n,) posterior mean and `xmax_std` (n,) posterior standard deviation [g/cm²], averaged over the masses;
         `probability` (n, masses) of each of `model.mass_numbers`, all masses being as likely before;
         `xmax_of_mass`, `xmax_std_of_mass` (n, masses): the same for each mass alone; `effective_samples` (n, masses).
+
+    Raises
+    ------
+    ValueError
+        If an array is missing or no footprint of this model, a number is out of range, or the model has a prior without
+        width.
     """
+    check_model(model)
+    chunks.check_size(seed, "seed", minimum=0)
+    chunks.check_size(n_samples, "n_samples", minimum=2)
+    if not {"counts", "arrival_time"} <= set(events):
+        raise ValueError(f"`events` should hold `counts` and `arrival_time`. Received: {list(events)}")
+    counts, arrival_time, _ = _checks.pictures(events["counts"], events["arrival_time"], model.n_pixels)
     for name in ("core_spread", "start_spread"):
         if not getattr(model, name) > 0:
             raise ValueError(
@@ -267,9 +312,9 @@ def footprint_posterior(
 
     def one(index: int) -> list[Posterior]:
         rng = chunks.generator(seed, index)
-        return _posteriors(events["counts"][index], events["arrival_time"][index], model, rng, n_samples)
+        return _posteriors(counts[index], arrival_time[index], model, rng, n_samples)
 
-    n_events = len(events["counts"])
+    n_events = len(counts)
     with ThreadPoolExecutor(chunks.check_workers(workers)) as pool:
         found = list(tqdm(pool.map(one, range(n_events)), total=n_events, unit=" showers", disable=not progress))
     return _summary(found, len(model.mass_numbers))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from showertools import _checks
 from showertools.chunks import check_size
 
 Statistic = Callable[..., float]
@@ -322,30 +323,20 @@ def _values(values: ArrayLike, name: str) -> Floats:
     if array.ndim != 1:
         hint = "; use [:, 0] for the output of a network" if array.ndim == 2 and array.shape[1] == 1 else ""
         raise ValueError(f"`{name}` should have shape (n,){hint}. Received: {array.shape}")
-    return _finite(array, name)
+    return _checks.finite(array, name)
 
 
 def _unit_vectors(vectors: ArrayLike, name: str) -> Floats:
     array = np.asarray(vectors)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"`{name}` should have shape (n, 3). Received: {array.shape}")
-    array = _finite(array, name)
+    array = _checks.finite(array, name)
     lengths = np.linalg.norm(array, axis=1, keepdims=True)
     if array.size and np.abs(lengths - 1).max() > 1e-3:
         raise ValueError(
             f"`{name}` should hold vectors of length 1. Received: {lengths.min():.4g} to {lengths.max():.4g}"
         )
     return np.asarray(array / lengths)
-
-
-def _finite(array: NDArray[Any], name: str) -> Floats:
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"`{name}` should hold real numbers. Received: dtype {array.dtype}")
-    array = array.astype(np.float64)
-    n_bad = np.count_nonzero(~np.isfinite(array))
-    if n_bad:
-        raise ValueError(f"`{name}` should be finite. Received: {n_bad} of {array.size} values NaN or infinite")
-    return array
 
 
 def _check_same_shape(first: NDArray[Any], second: NDArray[Any], name: str, other: str) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from numpy.typing import ArrayLike
 
-from showertools import metrics
+from showertools import _checks, metrics
+from showertools.chunks import check_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,14 +42,19 @@ def footprint(
     -------
     matplotlib.axes.Axes
         Pixels without a muon are light grey.
+
+    Raises
+    ------
+    ValueError
+        If the picture has another shape, the quantity is unknown, or pixels have no size.
     """
-    picture = np.asarray(picture, dtype=np.float64)
+    picture = _checks.real(picture, "picture")
     if picture.ndim != 2:
         raise ValueError(f"`picture` should have the shape (H, W). Received: shape {picture.shape}")
     if quantity not in {"counts", "arrival_time"}:
         raise ValueError(f"`quantity` should be 'counts' or 'arrival_time'. Received: {quantity!r}")
+    height, width = np.array(picture.shape) * _checks.positive(pixel_size, "pixel_size") / 2
     ax = _axes(ax)
-    height, width = np.array(picture.shape) * pixel_size / 2
     extent = (-width, width, -height, height)
     if quantity == "counts":
         shown, label = np.where(picture > 0, picture, np.nan), "muons"
@@ -79,9 +85,14 @@ def history(history: Mapping[str, Sequence[float]], *, quantity: str = "loss", a
     -------
     matplotlib.axes.Axes
         With a logarithmic scale where all values are positive.
+
+    Raises
+    ------
+    ValueError
+        If the history has no such quantity.
     """
     if quantity not in history:
-        raise ValueError(f"`quantity` should be one of {', '.join(history)}. Received: {quantity!r}")
+        raise ValueError(f"`quantity` should be one of {', '.join(history) or 'none at all'}. Received: {quantity!r}")
     ax = _axes(ax)
     for name, label, style in ((quantity, "training", "o-"), (f"val_{quantity}", "validation", "s--")):
         if name in history:
@@ -118,11 +129,21 @@ def estimate_against_truth(
     -------
     matplotlib.axes.Axes
         Bins without an event stay white.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is not finite, or the truth is always the same.
     """
+    metrics.bias(true, estimate)  # says what is wrong with shapes or values
+    check_size(bins, "bins", minimum=1)
+    true, estimate = np.asarray(true), np.asarray(estimate)
+    low, high = np.quantile(true, [0.001, 0.999]) if true.size else (0.0, 0.0)
+    if not low < high:
+        raise ValueError(f"`true` should hold at least two different values. Received: {true}")
     ax = _axes(ax)
-    low, high = np.quantile(np.asarray(true, dtype=np.float64), [0.001, 0.999])
     edges = np.linspace(low, high, bins + 1)
-    ax.hist2d(np.asarray(true), np.asarray(estimate), bins=(edges, edges), cmap="viridis", norm=LogNorm())
+    ax.hist2d(true, estimate, bins=(edges, edges), cmap="viridis", norm=LogNorm())
     ax.plot([low, high], [low, high], color="k", linewidth=0.8)
     ax.set(xlabel=f"true {label}", ylabel=f"estimated {label}", aspect="equal")
     return ax
@@ -162,15 +183,19 @@ def binned(
     -------
     matplotlib.axes.Axes
         The horizontal bar is the bin, the vertical bar the 68 % interval.
+
+    Raises
+    ------
+    ValueError
+        As `metrics.binned`, or for another metric.
     """
     functions = {"bias": metrics.bias, "resolution": metrics.resolution}
     if metric not in functions:
         raise ValueError(f"`metric` should be 'bias' or 'resolution'. Received: {metric!r}")
-    ax = _axes(ax)
-    edges = np.asarray(edges, dtype=np.float64)
     found = metrics.binned(true, estimate, by, edges, metric=functions[metric])
+    ax = _axes(ax)
     good = found["number"] >= 10
-    center, half = (edges[1:] + edges[:-1])[good] / 2, np.diff(edges)[good] / 2
+    center, half = found["centre"][good], (found["right"] - found["left"])[good] / 2
     value = found["value"][good]
     errors = np.abs(np.stack([value - found["low"][good], found["high"][good] - value]))
     ax.errorbar(center, value, yerr=errors, xerr=half, fmt="o", markersize=4, label=label, color=color, linewidth=1)
@@ -193,8 +218,13 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = Non
     -------
     matplotlib.axes.Axes
         Each cell holds its share in percent.
+
+    Raises
+    ------
+    ValueError
+        If the matrix does not fit the labels, or is not finite.
     """
-    matrix = np.asarray(matrix, dtype=np.float64)
+    matrix = _checks.finite(matrix, "matrix")
     if matrix.shape != (len(labels), len(labels)):
         raise ValueError(f"`matrix` should have the shape ({len(labels)}, {len(labels)}). Received: {matrix.shape}")
     ax = _axes(ax)
@@ -205,6 +235,88 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = Non
     ticks = range(len(labels))
     ax.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
     ax.set(xlabel="estimated class", ylabel="true class")
+    return ax
+
+
+def by_mass(values: ArrayLike, mass_number: ArrayLike, bins: ArrayLike, *, ax: Axes | None = None) -> Axes:
+    """Draw histograms of a quantity, one for each mass.
+
+    Parameters
+    ----------
+    values, mass_number : array_like
+        (n,) the quantity and the mass number of each shower; masses that have no colour are left out.
+    bins : array_like
+        Edges of the bins.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Without a legend; the histograms have labels.
+    """
+    if np.shape(mass_number) != np.shape(values):
+        raise ValueError(f"`mass_number` should have the shape of `values`. Received: {np.shape(mass_number)}")
+    ax = _axes(ax)
+    for mass, color in MASS_COLORS.items():
+        chosen = np.asarray(values)[np.asarray(mass_number) == mass]
+        ax.hist(
+            chosen,
+            [float(edge) for edge in np.asarray(bins)],
+            histtype="step",
+            linewidth=1.5,
+            color=color,
+            label=MASS_LABELS[mass],
+        )
+    ax.set_ylabel("showers")
+    return ax
+
+
+def reliability(
+    probability: ArrayLike,
+    true_class: ArrayLike,
+    *,
+    bins: int = 10,
+    marker: str = "o",
+    label: str | None = None,
+    color: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how often showers were of a class to which some probability was given.
+
+    Parameters
+    ----------
+    probability : array_like
+        (n, K) probabilities of the classes.
+    true_class : array_like
+        (n,) numbers of the true classes, from 0.
+    bins : int
+        Bins of equal width in the probability, all classes together.
+    marker, label, color
+        As for `matplotlib.axes.Axes.errorbar`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A point for each bin that is not empty, at the mean probability that was given. The bar is the binomial error
+        that a calibrated classifier has.
+    """
+    probability = np.asarray(probability, dtype=np.float64)
+    if probability.ndim != 2:
+        raise ValueError(f"`probability` should have the shape (n, K). Received: shape {probability.shape}")
+    if np.shape(true_class) != probability.shape[:1]:
+        raise ValueError(f"`true_class` should have one class for each shower. Received: {np.shape(true_class)}")
+    ax = _axes(ax)
+    said, right = probability.ravel(), np.eye(probability.shape[1])[np.asarray(true_class)].ravel()
+    where = np.minimum((said * bins).astype(int), bins - 1)
+    number = np.bincount(where, minlength=bins)
+    filled = number > 0
+    mean, share = (np.bincount(where, values, bins)[filled] / number[filled] for values in (said, right))
+    error = np.sqrt(mean * (1 - mean) / number[filled])
+    ax.errorbar(mean, share, yerr=error, fmt=marker, color=color, markersize=4, label=label)
+    ax.set(xlabel="probability that was given", ylabel="share that was right", aspect="equal")
     return ax
 
 

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from showertools import _checks
+
 MASS_NUMBERS = {"p": 1, "He": 4, "N": 14, "Fe": 56}
 """Mass number A of the four primaries that the lessons use."""
 
@@ -83,12 +85,14 @@ def xmax_parameters(
     ValueError
         For an unknown model, or a mass or an energy outside the range that was simulated.
     """
-    if hadronic_model not in _XMAX_COEFFICIENTS:
+    if hadronic_model not in HADRONIC_MODELS:
         raise ValueError(
             f"`hadronic_model` should be one of {', '.join(HADRONIC_MODELS)}. Received: {hadronic_model!r}"
         )
-    mass_number = _in_range(mass_number, "mass_number", 1, 56)
-    log10_energy = _in_range(log10_energy, "log10_energy", 17, 21)
+    mass_number, log10_energy = _checks.broadcast(
+        mass_number=_checks.in_range(mass_number, "mass_number", 1, 56),
+        log10_energy=_checks.in_range(log10_energy, "log10_energy", 17, 21),
+    )
     log_mass = np.log(mass_number)
     log_energy = log10_energy - 19
     parameters = []
@@ -129,12 +133,18 @@ def xmax_log_density(
     Returns
     -------
     numpy.ndarray
-        Logarithm of the density per g/cm².
+        Logarithm of the density per g/cm²; NaN where `xmax` is.
+
+    Raises
+    ------
+    ValueError
+        As `xmax_parameters`.
     """
     mu, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
-    z = (np.asarray(xmax, dtype=np.float64) - mu) / sigma
+    z = (_checks.real(xmax, "xmax") - mu) / sigma
     log_norm = shape * np.log(shape) - special.gammaln(shape) - np.log(sigma)
-    return np.asarray(log_norm - shape * (z + np.exp(-z)))
+    with np.errstate(over="ignore"):  # far too shallow: the density is 0
+        return np.asarray(log_norm - shape * (z + np.exp(-z)))
 
 
 def draw_xmax(
@@ -157,14 +167,12 @@ def draw_xmax(
     -------
     numpy.ndarray
         Xmax [g/cm²], of the broadcast shape.
+
+    Raises
+    ------
+    ValueError
+        As `xmax_parameters`, or if `rng` is something else.
     """
+    _checks.generator(rng)
     mu, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
     return np.asarray(mu - sigma * np.log(rng.gamma(shape) / shape))
-
-
-def _in_range(values: ArrayLike, name: str, low: float, high: float) -> NDArray[np.float64]:
-    values = np.asarray(values, dtype=np.float64)
-    outside = ~((values >= low) & (values <= high))  # NaN is outside, too
-    if np.any(outside):
-        raise ValueError(f"`{name}` should lie between {low} and {high}. Received: {values[outside].flat[0]:g}")
-    return values

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -62,15 +63,15 @@ class _Sink:
         if self.failure is None:
             try:
                 return action()
-            except (OSError, MemoryError) as failure:
+            except (OSError, MemoryError, ValueError) as failure:  # ValueError: an interrupt has closed the file
                 self.failure = failure
         return 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self.raw.seek(offset, whence)
+        return self._keep_failure(lambda: self.raw.seek(offset, whence))
 
     def tell(self) -> int:
-        return self.raw.tell()
+        return self._keep_failure(self.raw.tell)
 
     def read(self, size: int = -1) -> bytes:
         """Read; h5py takes an object for a file only if it has this."""
@@ -169,13 +170,26 @@ def write(
 
 def _outside_main_thread(work: Callable[[], None], sink: _Sink) -> None:
     """Do the work where no Ctrl-C can break into it; one that comes meanwhile ends it at the next block."""
+    begin, known = threading.Event(), False
+
+    def wait_and_work() -> None:
+        begin.wait()
+        if known:
+            work()
+
     with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(work)
         try:
+            job = pool.submit(wait_and_work)
+            known = (
+                True  # an interrupt before this line leaves a thread that nobody waits for: it must not touch the file
+            )
+            begin.set()
             job.result()
         except BaseException as failure:
             sink.failure = sink.failure or failure
             raise
+        finally:
+            begin.set()
 
 
 def _write_hdf5(

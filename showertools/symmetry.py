@@ -35,6 +35,7 @@ def turned(pictures: NDArray[np.generic], number: int) -> NDArray[np.generic]:
     ValueError
         If the pictures are not square or the number is not one of 0 to 7.
     """
+    pictures = np.asarray(pictures)
     if pictures.ndim != 4 or pictures.shape[1] != pictures.shape[2]:
         raise ValueError(f"`pictures` should have the shape (n, H, H, C). Received: {pictures.shape}")
     if number not in range(N_SYMMETRIES):

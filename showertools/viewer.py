@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from showertools import footprints, plotting, showers
-from showertools.footprints import FootprintModel
+from showertools import chunks, footprints, plotting, showers
+from showertools.footprint_model import FootprintModel
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _DPI = 90
@@ -168,10 +168,15 @@ def draw_shower(
     -------
     matplotlib.figure.Figure
         Two panels with scales that stay the same from shower to shower; a cross marks the core.
+
+    Raises
+    ------
+    ValueError
+        If the primary is unknown or a number out of range.
     """
     if primary not in showers.MASS_NUMBERS:
         raise ValueError(f"`primary` should be one of {', '.join(showers.MASS_NUMBERS)}. Received: {primary!r}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(chunks.check_size(seed, "seed", minimum=0))
     mass_number = showers.MASS_NUMBERS[primary]
     shower = footprints.simulate_given(rng, xmax, mass_number, core=(core_x, core_y), model=model)
     counts, arrival_time = shower["counts"][0], shower["arrival_time"][0]

@@ -53,3 +53,5 @@ def test_bad_arguments(pictures):
         TurnedBatches(pictures, np.arange(50), seed=1)
     with pytest.raises(ValueError, match="`seed` should be a whole number"):
         TurnedBatches(pictures, np.arange(50), batch_size=10, seed=-1)
+    with pytest.raises(ValueError, match=r"`pictures` should have the shape \(n, H, H, C\)"):
+        TurnedBatches(pictures[..., 0], np.arange(50), seed=1)

@@ -107,3 +107,26 @@ def test_wrong_numbers_are_refused(value):
     if value is not None:
         with pytest.raises(ValueError, match="`workers` should be a whole number of at least 1"):
             next(chunks.iterate(_simulate, 1, seed=1, chunk_size=2, workers=value))
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_chunks_of_another_length_are_refused(size):
+    with pytest.raises(ValueError, match=rf"`simulate_chunk` should return 7 events\. Received: {{'x': {size}}}"):
+        list(chunks.iterate(lambda *_: {"x": np.zeros(size)}, 20, seed=1, chunk_size=7))
+
+
+@pytest.mark.parametrize(("name", "value"), [("chunk_size", 0), ("first", -1)])
+def test_chunks_that_cannot_be_are_refused(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` should be a whole number of at least .*Received: {value}"):
+        list(chunks.iterate(_simulate, 20, seed=1, **({"chunk_size": 7} | {name: value})))
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"), [("100000 100000\n", 1), ("20000 100000\n", 1), ("max 100000\n", None), ("", None)]
+)
+def test_a_container_gets_no_more_threads_than_cores(quota, most, tmp_path, monkeypatch):
+    monkeypatch.setattr(chunks, "_CPU_QUOTA", tmp_path / "cpu.max")
+    without = chunks.check_workers(None)
+    assert without >= 1
+    (tmp_path / "cpu.max").write_text(quota, encoding="ascii")
+    assert chunks.check_workers(None) == (most or without)

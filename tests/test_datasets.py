@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -220,7 +221,7 @@ def test_missing_files_and_arrays_are_named(sample, tmp_path):
         datasets.load(path, ["xmax", "mass"])
     assert isinstance(caught.value, KeyError)
     assert str(caught.value).startswith(f"{path} has no ['mass']. `keys` should be some of ['counts', 'xmax', 'core']")
-    with pytest.raises(ValueError, match="`keys` should be a list of names"):
+    with pytest.raises(ValueError, match="`keys` should be a list of names, not empty"):
         datasets.load(path, "xmax")
     with pytest.raises(ValueError, match="`chunk_size` should be"):
         datasets.stream(path, chunk_size=0)
@@ -319,6 +320,36 @@ def test_an_interrupt_while_hdf5_writes(sample, monkeypatch):
         datasets.save(path, {"x": np.arange(100_000.0)}, attributes={})
     _assert_same(datasets.load(path), before)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_an_interrupt_before_hdf5_begins_to_write(sample, monkeypatch):
+    path, before = sample
+    wrote = threading.Event()
+
+    class Interrupted(ThreadPoolExecutor):
+        """Ctrl-C while the thread starts: it runs, but the pool does not know it and waits for nothing."""
+
+        def submit(self, *work):
+            super().submit(*work)
+            raise KeyboardInterrupt
+
+        def shutdown(self, *_, **__):
+            super().shutdown(wait=False)
+
+    monkeypatch.setattr(storage, "ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(storage, "_write_hdf5", lambda *_: wrote.set())
+    with pytest.raises(KeyboardInterrupt):
+        datasets.save(path, {"x": np.arange(10.0)}, attributes={})
+    assert not wrote.wait(0.2)
+    _assert_same(datasets.load(path), before)
+
+
+def test_a_closed_file_does_not_reach_hdf5_as_an_error(tmp_path):
+    sink = storage._Sink(tmp_path / "x.h5")
+    sink.raw.close()
+    assert (sink.write(b"abc"), sink.seek(3), sink.tell(), sink.truncate(2)) == (3, 0, 0, 0)
+    with pytest.raises(ValueError, match="closed file"):
+        sink.raise_failure()
 
 
 LIMITED = """

@@ -35,6 +35,14 @@ def test_the_registry_is_what_lies_in_data():
         assert downloads.data_file(name) == ROOT / "data" / name
 
 
+def test_files_are_small_and_explained():
+    sizes = {name: (ROOT / "data" / name).stat().st_size for name in downloads.registry()}
+    assert all(size <= 5_000_000 for size in sizes.values())
+    assert sum(sizes.values()) <= 40_000_000
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in sizes if f"| `{name}` |" not in text] == []
+
+
 def test_the_registry_is_in_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert downloads.REGISTRY.name in project["tool"]["setuptools"]["package-data"]["showertools"]

@@ -87,3 +87,18 @@ def test_bad_footprints(counts, times, words):
 def test_input_of_another_size(normalisation):
     with pytest.raises(ValueError, match="`counts` should have the shape"):
         footprint_input.network_input(np.zeros((2, 3, 3)), np.zeros((2, 3, 3)), normalisation)
+
+
+def test_what_is_no_normalisation(showers):
+    with pytest.raises(ValueError, match="`normalisation` should be what `fit_normalisation` returned"):
+        footprint_input.network_input(showers["counts"], showers["arrival_time"], None)
+
+
+def test_channels_in_the_wrong_order(showers, normalisation):
+    with pytest.raises(ValueError, match="`counts` should be at least 0"):
+        footprint_input.network_input(showers["arrival_time"], showers["counts"], normalisation)
+
+
+def test_relative_times_of_one_picture():
+    with pytest.raises(ValueError, match=r"should have the shape \(n, H, W\)\. Received: \(2, 2\) and \(2, 2\)"):
+        footprint_input.relative_times(np.zeros((2, 2)), np.zeros((2, 2)))

@@ -6,6 +6,7 @@ from showertools import footprint_steps, footprints
 from showertools.footprints import FootprintModel
 
 MODEL = FootprintModel()
+RNG = np.random.default_rng(1)
 
 
 def one_shower(rng, xmax, mass_number):
@@ -57,3 +58,24 @@ def test_step_by_step_gives_the_distributions_of_the_simulator(mass_number):
         (np.nanmax(times, axis=(1, 2)), np.nanmax(fast["arrival_time"], axis=(1, 2))),
     ):
         assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: footprint_steps.draw_heights(1, 750.0, 1), "`rng` should be a numpy.random.Generator"),
+        (lambda: footprint_steps.draw_heights(RNG, np.nan, 1), "`xmax` should lie between 0 and 2000 g/cm²"),
+        (lambda: footprint_steps.draw_heights(RNG, 750.0, 0), "`mass_number` should lie between 1 and 56"),
+        (lambda: footprint_steps.land([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), r"`slope` should have the shape \(2, 3\)"),
+        (lambda: footprint_steps.land([1.0], [[0.1], [0.1]], core=0.0), r"`core` should have the shape \(2,\)"),
+        (
+            lambda: footprint_steps.picture([[1.0, 2.0], [1.0, 3.0]], [1.0]),
+            r"`position` should have the shape \(2, 1\)",
+        ),
+        (lambda: footprint_steps.picture([[np.nan], [1.0]], [1.0]), "`position` should be finite"),
+        (lambda: footprint_steps.picture([[1.0], [1.0]], [1.0], pixel_size=0.0), "`pixel_size` should be positive"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=rf"{message}.*Received: "):
+        call()

@@ -252,8 +252,10 @@ def test_bad_arguments(n_showers, arguments, message):
         ("mass_numbers", (1.5,), "`mass_numbers` should be whole numbers from 1 to 56"),
         ("hadronic_model", "EPOS", "`hadronic_model` should be one of EPOS-LHC"),
         ("log10_energy", 1e19, "`log10_energy` should lie between 17 and 21"),
-        ("observation_level", -2000.0, "`height` should be at least -1000 m"),
-        ("observation_level", 200e3, "`observation_level` should lie below the top of the air"),
+        ("observation_level", -2000.0, "`observation_level` should lie between -1000 m and the top of the air"),
+        ("observation_level", 200e3, "`observation_level` should lie between -1000 m and the top of the air"),
+        ("mass_exponent", 1e9, "`muons_per_proton` should give every primary at most 1e\\+07 muons"),
+        ("muons_per_proton", 1e30, "`muons_per_proton` should give every primary at most 1e\\+07 muons"),
         ("production_width_per_log_mass", -50.0, "`production_width_per_log_mass` should leave every primary a posit"),
         *((name, 0.0, f"`{name}` should be a positive number") for name in ("pixel_size", "muon_fluctuation")),
         *((name, -1.0, f"`{name}` should be a non-negative number") for name in ("core_spread", "time_resolution")),
@@ -269,6 +271,35 @@ def test_no_parameter_takes_what_is_no_number(bad):
     for field in dataclasses.fields(FootprintModel):
         with pytest.raises(ValueError, match=r"should .*Received: "):
             FootprintModel(**{field.name: bad})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"xmax": np.nan}, r"`xmax` should be finite\. Received: 1 of 1"),
+        ({"xmax": -750.0}, r"`xmax` should lie between 0 and 2000 g/cm²\. Received: -750"),
+        (
+            {"xmax": np.full((2, 2), 750.0)},
+            r"`xmax` should have the shape \(n,\) or be a number\. Received: .*\(2, 2\)",
+        ),
+        ({"xmax": "deep"}, r"`xmax` should hold real numbers\. Received: dtype <U4"),
+        ({"xmax": [[700], [700, 800]]}, r"`xmax` should be an array of numbers\. Received: rows of different length"),
+        ({"mass_number": "Fe"}, r"`mass_number` should hold real numbers\. Received: dtype <U2"),
+        ({"mass_number": 238}, r"`mass_number` should be whole numbers from 1 to 56\. Received: \[238"),
+        ({"mass_number": 1.5}, r"`mass_number` should be whole numbers from 1 to 56\. Received: \[1\.5"),
+        ({"mass_number": [1, 4, 14]}, r"`xmax`, `mass_number`, `start` should have shapes that broadcast\. Received: "),
+        ({"start": np.inf}, r"`start` should be finite\. Received: 1 of 1"),
+        ({"core": (1.0, 2.0, 3.0)}, r"`core` should have the shape \(2,\) or \(2, 2\)\. Received: \(3,\)"),
+        ({"core": np.zeros((2, 1))}, r"`core` should have the shape \(2,\) or \(2, 2\)\. Received: \(2, 1\)"),
+        ({"core": (np.nan, 0.0)}, r"`core` should be finite\. Received: 1 of 2"),
+        ({"model": None}, r"`model` should be a FootprintModel\. Received: None"),
+        ({"rng": 1}, r"`rng` should be a numpy\.random\.Generator\. Received: 1"),
+    ],
+)
+def test_bad_showers(given, message):
+    good = {"rng": np.random.default_rng(1), "xmax": [700.0, 800.0], "mass_number": 1}
+    with pytest.raises(ValueError, match=message):
+        footprints.simulate_given(**(good | given))
 
 
 def test_numbers_of_numpy_are_numbers():

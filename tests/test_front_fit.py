@@ -92,9 +92,18 @@ def test_ring_profiles_by_hand():
     [
         (np.zeros((2, 31, 32)), np.zeros((2, 32, 32)), "`counts` should have the shape"),
         (np.zeros((2, 32, 32)), np.zeros((32, 32)), "`arrival_time` should have the shape"),
-        (np.zeros((2, 32, 32)), np.zeros((3, 32, 32)), "as many showers"),
+        (np.zeros((2, 32, 32)), np.zeros((3, 32, 32)), "`arrival_time` should have the shape"),
+        (-np.ones((2, 32, 32)), np.zeros((2, 32, 32)), "`counts` should be at least 0"),
+        (np.ones((2, 32, 32)), np.full((2, 32, 32), np.nan), "`arrival_time` should be finite wherever"),
     ],
 )
 def test_bad_shapes(counts, times, words):
     with pytest.raises(ValueError, match=words):
         front_fit.fit_front(counts, times)
+
+
+def test_a_front_of_other_showers(showers):
+    front = front_fit.fit_front(showers["counts"][:3], showers["arrival_time"][:3])
+    for bad in (front, {}):
+        with pytest.raises(ValueError, match=r"`front` should hold `core` and `start` of 2 showers\. Received: shapes"):
+            front_fit.ring_profiles(showers["counts"][:2], showers["arrival_time"][:2], bad)

@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import showertools
 
 
@@ -60,6 +62,27 @@ def test_last_words_before_a_crash_come_through(tmp_path):
     done = run(fake_tensorflow(tmp_path, "os.write(2, b'F0 this CPU has no AVX\\n'); os.abort()"))
     assert done.returncode != 0
     assert "this CPU has no AVX" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a file descriptor")
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 1>&2 2>&-"])
+def test_a_closed_stderr_is_no_error(tmp_path, closed):
+    code = fake_tensorflow(tmp_path, "") + "; open('done', 'w').close()"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "done").exists()
+
+
+def test_where_no_process_may_start_it_is_loud(tmp_path):
+    code = fake_tensorflow(tmp_path, "os.write(2, b'oneDNN custom operations are on\\n')")
+    done = run(f"import sys, showertools; sys.executable = '/none'; {code}")
+    assert "alive" in done.stdout
+    assert "oneDNN" in done.stderr
 
 
 def test_an_error_of_the_import_is_an_error(tmp_path):

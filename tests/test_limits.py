@@ -170,3 +170,73 @@ def test_a_prior_without_width(name):
     model = FootprintModel(**{name: 0.0})
     with pytest.raises(ValueError, match=rf"`model` should have a positive {name}, .*Received: 0\.0"):
         limits.footprint_posterior(footprints.simulate(1, seed=1, model=model), seed=1, model=model)
+
+
+def test_shrinkage_of_a_normal_prior_is_known_on_paper():
+    width, resolution = 50.0, 10.0
+    measured = np.array([[-80.0, 0.0], [20.0, 130.0]])
+
+    def log_density(values):  # of the measured values: a normal of variance width² + resolution²
+        return -0.5 * values**2 / (width**2 + resolution**2)
+
+    posterior_mean = measured * width**2 / (width**2 + resolution**2)
+    assert np.allclose(limits.shrinkage(log_density, measured, resolution), posterior_mean - measured)
+
+
+def test_shrinkage_needs_a_resolution():
+    with pytest.raises(ValueError, match="`resolution` should be a positive number"):
+        limits.shrinkage(np.abs, [1.0], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: limits.cramer_rao(np.full((2, 2), np.nan)), "`fisher` should be finite"),
+        (lambda: limits.cramer_rao(np.eye(2), prior=np.eye(3)), r"`prior` should have the shape \(2, 2\)"),
+        (lambda: limits.poisson_fisher([1, 2], np.ones((3, 2))), r"should have the shapes \(P,\) and \(P, D\)"),
+        (lambda: limits.poisson_fisher([1, 2], [1, 2, 3]), r"should have the shapes \(P,\) and \(P, D\)"),
+        (lambda: limits.poisson_fisher([0, 2], np.ones((2, 1))), "`expected` should be positive"),
+    ],
+)
+def test_bad_information(call, message):
+    with pytest.raises(ValueError, match=rf"{message}.*Received: "):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rng": 1}, "`rng` should be a numpy.random.Generator"),
+        ({"n_samples": 1}, "`n_samples` should be a whole number of at least 2"),
+        ({"scale": [0.0, 1.0]}, "`scale` should be positive"),
+        ({"scale": [1.0]}, r"`start` and `scale` should have the shape \(D,\)"),
+        ({"start": [np.nan, 0.0]}, "`start` should be finite"),
+        ({"log_density": lambda points: points[:, 0] * np.nan}, "`log_density` should be finite around `start`"),
+    ],
+)
+def test_bad_posterior(given, message):
+    good = {"log_density": lambda points: -(points**2).sum(axis=1), "start": [0.0, 0.0], "scale": [1.0, 1.0]}
+    with pytest.raises(ValueError, match=rf"{message}.*Received: "):
+        limits.posterior(**({"rng": np.random.default_rng(1)} | good | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        ({"arrival_time": np.zeros((3, 32, 32))}, {}, r"`arrival_time` should have the shape \(2, 32, 32\)"),
+        ({"counts": np.zeros((2, 5, 32))}, {}, r"`counts` should have the shape \(n, 32, 32\)"),
+        ({"counts": np.ones((2, 32, 32))}, {}, "`arrival_time` should be finite wherever a muon came"),
+        ({}, {"seed": -1}, "`seed` should be a whole number of at least 0"),
+        ({}, {"n_samples": 0}, "`n_samples` should be a whole number of at least 2"),
+        ({}, {"model": None}, "`model` should be a FootprintModel"),
+    ],
+)
+def test_bad_footprints(given, options, message):
+    events = {"counts": np.zeros((2, 32, 32)), "arrival_time": np.full((2, 32, 32), np.nan)} | given
+    with pytest.raises(ValueError, match=rf"{message}.*Received: "):
+        limits.footprint_posterior(events, **({"seed": 1} | options))
+
+
+def test_an_array_is_missing():
+    with pytest.raises(ValueError, match=r"`events` should hold `counts` and `arrival_time`\. Received: \['counts'\]"):
+        limits.footprint_posterior({"counts": np.zeros((2, 32, 32))}, seed=1)

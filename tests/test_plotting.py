@@ -25,6 +25,8 @@ FIGURES = {
         TRUE, ESTIMATE, TRUE, np.linspace(650, 850, 6), metric="resolution", label="network", color="C1", **ax
     ),
     "confusion": lambda **ax: plotting.confusion([[3, 1], [0, 4]], ["p", "Fe"], **ax),
+    "by mass": lambda **ax: plotting.by_mass(TRUE, np.resize([1, 56], 500), np.linspace(600, 900, 30), **ax),
+    "reliability": lambda **ax: plotting.reliability(np.full((8, 2), 0.5), [0, 1] * 4, label="coin", **ax),
 }
 
 
@@ -40,7 +42,7 @@ def test_returns_new_axes(name, monkeypatch):
     ax = FIGURES[name]()
     assert isinstance(ax, Axes)
     ax.figure.canvas.draw()
-    assert ax.get_xlabel() or name in {"bias", "resolution"}  # what is binned in is the caller's
+    assert ax.get_xlabel() or name in {"bias", "resolution", "by mass"}  # what is binned in is the caller's
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -100,6 +102,18 @@ def test_every_mass_has_a_colour_and_a_name():
             lambda: plotting.binned(TRUE, ESTIMATE, TRUE, [600, 900], metric="rms"),
             r"`metric` should be 'bias' or 'resolution'\. Received: 'rms'",
         ),
+        (lambda: plotting.footprint(PICTURE, pixel_size=0), "`pixel_size` should be positive"),
+        (lambda: plotting.footprint("counts"), "`picture` should hold real numbers"),
+        (lambda: plotting.estimate_against_truth([1, 2], [[1], [2]]), r"`estimate` should have shape \(n,\)"),
+        (lambda: plotting.estimate_against_truth([1, 2], [1, 2, 3]), "`estimate` should have the shape of `true`"),
+        (lambda: plotting.estimate_against_truth([1, np.nan], [1, 2]), "`true` should be finite"),
+        (lambda: plotting.estimate_against_truth([], []), "`true` should hold at least two different values"),
+        (lambda: plotting.estimate_against_truth([1, 2], [1, 2], bins=0), "`bins` should be a whole number"),
+        (lambda: plotting.binned([1, 2], [1], [1, 2], [0, 3]), "`estimate` should have the shape of `true`"),
+        (lambda: plotting.confusion(np.full((2, 2), np.nan), ["p", "Fe"]), "`matrix` should be finite"),
+        (lambda: plotting.by_mass([1, 2], [1], [0, 3]), "`mass_number` should have the shape of `values`"),
+        (lambda: plotting.reliability([0.5, 0.5], [0, 1]), r"`probability` should have the shape \(n, K\)"),
+        (lambda: plotting.reliability([[0.5, 0.5]], [0, 1]), "`true_class` should have one class for each shower"),
         (lambda: plotting.confusion(np.eye(3), ["p", "Fe"]), r"`matrix` should have the shape \(2, 2\)\. Received"),
     ],
 )
@@ -107,3 +121,17 @@ def test_bad_input(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
     assert not plt.get_fignums()
+
+
+def test_by_mass_counts_each_mass():
+    ax = plotting.by_mass([1, 2, 2, 3], [1, 56, 56, 4], [0.5, 1.5, 2.5, 3.5])
+    assert sorted(patch.get_label() for patch in ax.patches if patch.get_label() in {"p", "He", "N", "Fe"}) == sorted(
+        plotting.MASS_LABELS.values()
+    )
+    assert ax.get_ylim()[1] >= 2
+
+
+def test_reliability_by_hand():
+    ax = plotting.reliability([[0.9, 0.1]] * 10, [0] * 8 + [1] * 2)
+    (points, _, _), *_ = ax.containers
+    assert points.get_xydata() == pytest.approx(np.array([[0.1, 0.2], [0.9, 0.8]]))

@@ -186,7 +186,7 @@ def test_chunks_that_do_not_fit_are_refused(tmp_path):
     def changing(rng, size):
         return {"x": np.zeros((size, rng.integers(1000)))}
 
-    with pytest.raises(ValueError, match="equal length"):
+    with pytest.raises(ValueError, match=r"`simulate_chunk` should return \d+ events"):
         _to_file(tmp_path / "x.h5", uneven, attributes={})
     with pytest.raises(ValueError, match="`pieces` should hold"):
         _to_file(tmp_path / "y.h5", changing, attributes={})

@@ -86,7 +86,7 @@ plt.show()
 #
 # The simulator of these lessons is a toy of five steps. It comes from the tutorial of a workshop at RWTH Aachen in
 # 2017; the numbers that the tutorial leaves open are our choice and stand in
-# [`FootprintModel`](../showertools/footprints.py). All showers come straight down, and all have $10^{19}$ eV.
+# [`FootprintModel`](../showertools/footprint_model.py). All showers come straight down, and all have $10^{19}$ eV.
 #
 # **Step 1: how many muons?** Their mean number is $\langle N\rangle = 1000 \cdot \frac{E}{10^{19}\,\mathrm{eV}} \cdot
 # A^{0.15}$. (A real shower has many millions. Think of detectors that cover a small part of the ground.) Not two
