@@ -583,10 +583,11 @@ with tasks.check("Task 4"):
     expected_counts = 500 * np.array([0.5, 0.1, 0.4]) @ known_response
     answer = invert(expected_counts, known_response)
     assert np.shape(answer) == (3,), "Return one fraction for each class, shape (K,)."
-    assert not np.isclose(np.sum(answer), 500), "These are numbers of showers: divide the counts by their sum."
-    assert not np.allclose(answer, np.linalg.solve(known_response, expected_counts / 500)), (
+    rows_as_columns = np.linalg.solve(known_response, expected_counts)
+    assert not np.allclose(answer / np.sum(answer), rows_as_columns / rows_as_columns.sum()), (
         "Rows are true classes: in p_j = Σ f_A·R_Aj the sum runs over rows, so the matrix to solve is transposed."
     )
+    assert not np.isclose(np.sum(answer), 500), "These are numbers of showers: divide the counts by their sum."
     assert np.allclose(answer, [0.5, 0.1, 0.4]), "Counts that are exactly as expected should give back the fractions."
     none_left = invert(np.array([900.0, 80.0, 20.0]), known_response)
     assert np.isclose(np.sum(none_left), 1), "The fractions should sum to 1 by themselves."
