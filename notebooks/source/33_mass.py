@@ -52,7 +52,7 @@ LABELS = [plotting.MASS_LABELS[mass] for mass in MASSES]
 # closed until the end. Classes get the numbers 0 to 3.
 
 # %%
-n_known = profile.pick(full=40_000, quick=4_000)
+n_known = profile.pick(full=40_000, quick=2_500)
 n_test = profile.pick(full=4_000, quick=400)
 known = footprints.simulate(n_known, seed=32)
 test = footprints.simulate(n_test, seed=33)
@@ -524,7 +524,7 @@ def reweight(probability, prior, trained):
 
 # %%
 reweight = tasks.solved(reweight, otherwise=composition.reweight, task="Task 3")
-pool = footprints.simulate(profile.pick(full=12_000, quick=4_800), seed=34)
+pool = footprints.simulate(profile.pick(full=12_000, quick=2_400), seed=34)
 pool_class = np.searchsorted(MASSES, pool["mass_number"])
 
 
@@ -700,7 +700,7 @@ full_calibration = composition.count(pool_class, pool_found, 4)
 
 def count_world(model):
     """Counts (4,) of the predicted classes in a sample of equal parts of showers of this model."""
-    events = footprints.simulate(profile.pick(full=12_000, quick=500), seed=35, model=model)
+    events = footprints.simulate(profile.pick(full=12_000, quick=400), seed=35, model=model)
     return np.bincount(classify(events).argmax(axis=1), minlength=4)
 
 
