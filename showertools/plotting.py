@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from showertools import _checks, metrics
@@ -99,6 +100,9 @@ def history(history: Mapping[str, Sequence[float]], *, quantity: str = "loss", a
             ax.plot(np.arange(1, len(history[name]) + 1), history[name], style, label=label, markersize=4)
     if all(value > 0 for name in (quantity, f"val_{quantity}") for value in history.get(name, [])):
         ax.set_yscale("log")
+        for which in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            which("{x:.3g}")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel=quantity)
     ax.legend()
     return ax
