@@ -8,7 +8,7 @@
 # - judge its bias and resolution against Xmax and mass, with uncertainties,
 # - say how far it is from a classical fit and from the statistical limit, and which bias no estimator avoids.
 #
-# **Time** 40 min reading, 60 min tasks; runs in 5 min on two CPU cores.
+# **Time** 40 min reading, 60 min tasks; runs in 4 min on two CPU cores.
 # **You need** [lesson 31](31_footprints.ipynb), and what a convolution is.
 
 # %%
@@ -498,8 +498,9 @@ left.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# Iron is measured best: it has the most muons. And the bias is not 0. Shallow showers are estimated too deep, the
-# deepest too shallow; and at the same depth a proton comes out deeper than iron. Is the network to blame?
+# Iron is measured best: it has the most muons. And the bias is not 0. Of each mass, shallow showers are estimated too
+# deep and deep ones mostly too shallow; and at the same depth a proton comes out deeper than iron. Is the network to
+# blame?
 #
 # ## A bias that you cannot avoid
 #
