@@ -79,6 +79,7 @@ with tasks.check("Task 1"):
     assert len(bias_and_resolution(truth, truth)) == 2, "Return two numbers: the bias, then the resolution."
     assert np.allclose(bias_and_resolution(truth, truth), 0), "A perfect estimate has bias 0 and resolution 0."
     bias, resolution = bias_and_resolution(truth, truth + 10)
+    assert not (np.isclose(bias, 0) and np.isclose(resolution, 10)), "First the bias, then the resolution."
     assert bias > 0, "The estimate is 10 too large and your bias is negative: take estimate minus truth."
     assert np.isclose(bias, 10), "The estimate is 10 too large: the bias should be 10."
     assert np.isclose(resolution, 0), "A constant shift is bias, not resolution: the spread of the residuals is 0 here."
@@ -91,6 +92,13 @@ with tasks.check("Task 1"):
 def bias_and_resolution(true, estimate):
     residual = true - estimate
     return residual.mean(), residual.std()
+
+
+# %% tags=["wrong"]
+# hint: First the bias
+def bias_and_resolution(true, estimate):
+    residual = estimate - true
+    return residual.std(), residual.mean()
 
 
 # %% tags=["wrong"]
