@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from showertools import _checks, metrics
 from showertools.chunks import check_size
@@ -21,6 +21,8 @@ MASS_COLORS = {1: "#d55e00", 4: "#e69f00", 14: "#009e73", 56: "#0072b2"}
 """Colour of each mass number in every figure, from M. Okabe and K. Ito's palette for colour-blind readers."""
 MASS_LABELS = {1: "p", 4: "He", 14: "N", 56: "Fe"}
 """Name of each mass number."""
+CLASS_COLORS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9")
+"""Colours of numbered classes, from the same palette."""
 
 
 def footprint(
@@ -321,6 +323,74 @@ def reliability(
     error = np.sqrt(mean * (1 - mean) / number[filled])
     ax.errorbar(mean, share, yerr=error, fmt=marker, color=color, markersize=4, label=label)
     ax.set(xlabel="probability that was given", ylabel="share that was right", aspect="equal")
+    return ax
+
+
+def decision_boundary(
+    predict: Callable[[NDArray[Any]], ArrayLike],
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    bins: int = 200,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw where in a plane a classifier names which class, with events and their true classes.
+
+    Parameters
+    ----------
+    predict : callable
+        Takes places (m, 2), returns the probabilities (m, K) of the classes, or anything of which the largest wins.
+    points : array_like
+        (n, 2) events; the picture spans all of them.
+    labels : array_like
+        (n,) numbers of their true classes, from 0.
+    names : sequence of str, optional
+        (K,) of the classes, for the legend.
+    bins : int
+        Places along each axis at which the classifier is asked.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Light areas are what the classifier says, points the truth, lines where classes tie. Axes have no labels.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a label is none, or there are more classes than names.
+    """
+    points, labels = _checks.finite(points, "points"), np.asarray(labels)
+    check_size(bins, "bins", minimum=2)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(f"`points` should have the shape (n, 2) with n > 0. Received: {points.shape}")
+    if labels.shape != points.shape[:1] or labels.dtype.kind not in "biu" or labels.min() < 0:
+        raise ValueError(f"`labels` should hold one class number for each point. Received: {labels!r}")
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.05 * np.maximum(high - low, 1e-6)
+    sides = np.linspace(low - margin, high + margin, bins).T  # (2, bins)
+    grid = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    answer = np.asarray(predict(grid))
+    if answer.ndim != 2 or len(answer) != len(grid):
+        raise ValueError(f"`predict` should return the shape ({len(grid)}, K). Received: {answer.shape}")
+    n_classes = max(answer.shape[1], labels.max() + 1)
+    if names is not None and len(names) < n_classes:
+        raise ValueError(f"`names` should have one for each of {n_classes} classes. Received: {names}")
+    ax = _axes(ax)
+    classes = answer.argmax(axis=1).reshape(bins, bins)
+    colors = [CLASS_COLORS[number % len(CLASS_COLORS)] for number in range(n_classes)]
+    style = {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": n_classes - 0.5}
+    ax.pcolormesh(*sides, classes, alpha=0.25, rasterized=True, **style)
+    for number in np.unique(classes)[1:]:  # the first ends where the others begin
+        ax.contour(*sides, classes == number, levels=[0.5], colors="k", linewidths=0.8)
+    for number in np.unique(labels):
+        x, y = points[labels == number].T
+        label = None if names is None else names[number]
+        ax.scatter(x, y, s=12, color=colors[number], edgecolor="white", linewidth=0.3, label=label)
+    if names is not None:
+        ax.legend()
     return ax
 
 

@@ -1,4 +1,4 @@
-"""What all detectors share: the depth of the shower maximum and the number of muons of a primary.
+"""What all detectors share: the depth of the shower maximum of a primary, and the profile of a shower in depth.
 
 Xmax fluctuates from shower to shower. The generalised Gumbel distribution describes what full simulations give,
 
@@ -176,3 +176,54 @@ def draw_xmax(
     _checks.generator(rng)
     mu, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
     return np.asarray(mu - sigma * np.log(rng.gamma(shape) / shape))
+
+
+def gaisser_hillas(
+    depth: ArrayLike, xmax: ArrayLike, *, first_depth: ArrayLike = -121.0, attenuation_length: ArrayLike = 61.0
+) -> NDArray[np.float64]:
+    """Return the longitudinal profile of a shower, its maximum being 1.
+
+        f(X) = ((X − X0)/(Xmax − X0))^((Xmax − X0)/λ)·exp((Xmax − X)/λ),
+
+    and 0 at X < X0. Multiply it by the number of particles, or the energy deposit, at the maximum. Near the maximum it
+    looks like a normal distribution of variance λ·(Xmax − X0).
+
+    Parameters
+    ----------
+    depth : array_like
+        Slant depth X [g/cm²]; all arguments broadcast.
+    xmax : array_like
+        Depth of the maximum [g/cm²].
+    first_depth : array_like
+        X0 [g/cm²]: of shape rather than of the first interaction, hence often negative.
+    attenuation_length : array_like
+        λ [g/cm²].
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the broadcast shape, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If λ is not positive, Xmax does not lie below X0, or a value is not finite.
+
+    Notes
+    -----
+    T. K. Gaisser and A. M. Hillas, Proc. 15th Int. Cosmic Ray Conf. 8 (1977) 353. The default X0 and λ are the mean
+    values to which fits of measured profiles are drawn, M. Unger et al., Nucl. Instrum. Meth. A 588 (2008) 433,
+    doi:10.1016/j.nima.2008.01.100.
+    """
+    depth, xmax, first_depth, attenuation_length = _checks.broadcast(
+        depth=_checks.finite(depth, "depth"),
+        xmax=_checks.finite(xmax, "xmax"),
+        first_depth=_checks.finite(first_depth, "first_depth"),
+        attenuation_length=_checks.positive(attenuation_length, "attenuation_length"),
+    )
+    width = xmax - first_depth
+    if np.any(width <= 0):
+        raise ValueError(f"`xmax` should lie below `first_depth`. Received: {np.min(width):g} g/cm² beyond it")
+    power = width / attenuation_length
+    log_profile = special.xlogy(power, np.maximum(depth - first_depth, 0) / width) + (xmax - depth) / attenuation_length
+    return np.asarray(np.exp(log_profile))

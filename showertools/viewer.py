@@ -31,6 +31,8 @@ class Slider(NamedTuple):
         With its unit.
     start, low, high, step : float
         First value, range and step; if all are whole numbers, so is the value.
+    play : bool
+        Add a button that runs through the values, for a figure that moves; needs whole numbers.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Slider(NamedTuple):
     low: float
     high: float
     step: float
+    play: bool = False
 
 
 class Choice(NamedTuple):
@@ -72,6 +75,8 @@ def with_sliders(draw: Callable[..., Figure], /, **controls: Slider | Choice) ->
     ------
     TypeError
         If a control is neither a `Slider` nor a `Choice`.
+    ValueError
+        If a slider that plays has a range or step that is not whole.
 
     Notes
     -----
@@ -84,6 +89,8 @@ def with_sliders(draw: Callable[..., Figure], /, **controls: Slider | Choice) ->
     for name, control in controls.items():
         if not isinstance(control, (Slider, Choice)):
             raise TypeError(f"`{name}` should be a Slider or a Choice. Received: {control!r}")
+        if isinstance(control, Slider) and control.play and not _is_whole(control):
+            raise ValueError(f"`{name}` should have whole numbers, as it plays. Received: {control!r}")
     shell = _shell()
     if shell is None:
         return
@@ -103,7 +110,8 @@ def with_sliders(draw: Callable[..., Figure], /, **controls: Slider | Choice) ->
 
     for widget in inputs.values():
         widget.observe(redraw, names="value")
-    box = ipywidgets.VBox(list(inputs.values()))
+    rows = [_row(ipywidgets, control, inputs[name]) for name, control in controls.items()]
+    box = ipywidgets.VBox(rows)
     # What a widget shows by itself, but for the text in place of it: that would be its repr.
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({_WIDGET: view, "text/plain": "(sliders, where widgets run)"}, raw=True)
@@ -130,14 +138,30 @@ def _widget(ipywidgets: Any, control: Slider | Choice) -> Any:
     if isinstance(control, Choice):
         options = list(control.options.items())
         return ipywidgets.Dropdown(description=control.label, options=options, value=control.start, style=style)
-    label, *numbers = control
-    whole = all(float(number).is_integer() for number in numbers)
-    kind, number = (ipywidgets.IntSlider, int) if whole else (ipywidgets.FloatSlider, float)
-    start, low, high, step = (number(value) for value in numbers)
+    kind, number = (ipywidgets.IntSlider, int) if _is_whole(control) else (ipywidgets.FloatSlider, float)
+    start, low, high, step = (number(value) for value in _numbers(control))
     low, high = min(low, start), max(high, start)  # a slider would move a value from outside its range
     # redrawn when the slider is let go: a picture takes a tenth of a second, and a slider sends many values
-    arguments = {"description": label, "continuous_update": False, "style": style, "layout": {"width": "32em"}}
+    arguments = {"description": control.label, "continuous_update": False, "style": style, "layout": {"width": "32em"}}
     return kind(value=start, min=low, max=high, step=step, **arguments)
+
+
+def _row(ipywidgets: Any, control: Slider | Choice, widget: Any) -> Any:
+    """Return a control's widget, behind a play button if it has one."""
+    if not (isinstance(control, Slider) and control.play):
+        return widget
+    # half a second between two values: a picture takes up to a quarter
+    play = ipywidgets.Play(value=widget.min, min=widget.min, max=widget.max, step=widget.step, interval=500)
+    ipywidgets.link((widget, "value"), (play, "value"))
+    return ipywidgets.HBox([play, widget])
+
+
+def _numbers(control: Slider) -> tuple[float, float, float, float]:
+    return control.start, control.low, control.high, control.step
+
+
+def _is_whole(control: Slider) -> bool:
+    return all(float(number).is_integer() for number in _numbers(control))
 
 
 def draw_shower(

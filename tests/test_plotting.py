@@ -12,6 +12,14 @@ TRUE = RNG.normal(750, 40, 500)
 ESTIMATE = TRUE + RNG.normal(2, 10, 500)
 HISTORY = {"loss": [3.0, 2.0, 1.5], "val_loss": [3.1, 2.2, 1.9], "bias": [0.5, -0.1, 0.0]}
 
+POINTS, CLASSES = RNG.normal(size=(40, 2)), np.resize([0, 1, 2], 40)
+
+
+def halves(places):
+    """Name class 0 where x is negative, class 1 elsewhere."""
+    return np.stack([places[:, 0] < 0, places[:, 0] >= 0], axis=1).astype(float)
+
+
 FIGURES = {
     "counts": lambda **ax: plotting.footprint(PICTURE, **ax),
     "arrival times": lambda **ax: plotting.footprint(TIME, quantity="arrival_time", pixel_size=10.0, **ax),
@@ -23,6 +31,9 @@ FIGURES = {
     "bias": lambda **ax: plotting.binned(TRUE, ESTIMATE, TRUE, np.linspace(650, 850, 6), **ax),
     "resolution": lambda **ax: plotting.binned(
         TRUE, ESTIMATE, TRUE, np.linspace(650, 850, 6), metric="resolution", label="network", color="C1", **ax
+    ),
+    "decision boundary": lambda **ax: plotting.decision_boundary(
+        halves, POINTS, CLASSES % 2, names=["gamma", "proton"], bins=20, **ax
     ),
     "confusion": lambda **ax: plotting.confusion([[3, 1], [0, 4]], ["p", "Fe"], **ax),
     "by mass": lambda **ax: plotting.by_mass(TRUE, np.resize([1, 56], 500), np.linspace(600, 900, 30), **ax),
@@ -36,13 +47,16 @@ def _close():
     plt.close("all")
 
 
+NO_LABEL = {"bias", "resolution", "by mass", "decision boundary"}  # what is on their axis only the caller knows
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_returns_new_axes(name, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: pytest.fail("a figure was shown"))
     ax = FIGURES[name]()
     assert isinstance(ax, Axes)
     ax.figure.canvas.draw()
-    assert ax.get_xlabel() or name in {"bias", "resolution", "by mass"}  # what is binned in is the caller's
+    assert ax.get_xlabel() or name in NO_LABEL
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -135,3 +149,34 @@ def test_reliability_by_hand():
     ax = plotting.reliability([[0.9, 0.1]] * 10, [0] * 8 + [1] * 2)
     (points, _, _), *_ = ax.containers
     assert points.get_xydata() == pytest.approx(np.array([[0.1, 0.2], [0.9, 0.8]]))
+
+
+def test_decision_boundary_shows_what_the_classifier_says():
+    points = np.array([[-1.0, 0.0], [3.0, 2.0], [0.0, 1.0]])
+    ax = plotting.decision_boundary(halves, points, [0, 1, 1], names=["gamma", "proton"], bins=51)
+    areas, outline, *_ = ax.collections
+    x = np.linspace(-1.2, 3.2, 51)  # a margin of 5 % on either side
+    np.testing.assert_array_equal(areas.get_array().reshape(51, 51), np.tile(x >= 0, (51, 1)))
+    np.testing.assert_allclose(outline.get_paths()[0].vertices[:, 0], 0, atol=0.1)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["gamma", "proton"]
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((halves, POINTS[:, :1], CLASSES), r"`points` should have the shape \(n, 2\)"),
+        ((halves, POINTS, CLASSES[1:]), r"`labels` should hold one class number for each point"),
+        ((halves, POINTS, CLASSES - 1), r"`labels` should hold one class number for each point"),
+        ((lambda places: places[:, 0], POINTS, CLASSES), r"`predict` should return the shape \(40000, K\)"),
+    ],
+    ids=["points", "labels", "negative", "predict"],
+)
+def test_decision_boundary_says_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.decision_boundary(*arguments)
+
+
+def test_decision_boundary_needs_a_name_for_each_class():
+    with pytest.raises(ValueError, match=r"`names` should have one for each of 3 classes\. Received: \['gamma'\]"):
+        plotting.decision_boundary(halves, POINTS, CLASSES, names=["gamma"])

@@ -95,3 +95,39 @@ def test_unknown_mass(mass_number):
 def test_energy_out_of_range(log10_energy):
     with pytest.raises(ValueError, match=r"`log10_energy` should lie between 17 and 21\. Received: "):
         showers.xmax_std(1, log10_energy)
+
+
+def test_gaisser_hillas_is_1_at_its_maximum_and_falls_on_both_sides():
+    depth = np.arange(-300.0, 1500.0, 1.0)
+    profile = showers.gaisser_hillas(depth, 750.0)
+    assert depth[np.argmax(profile)] == 750
+    assert np.isclose(profile.max(), 1)
+    assert np.all(profile[depth <= -121] == 0)
+    assert np.all(np.diff(profile[depth > -121]) * (750 - depth[depth > -121][:-1] - 0.5) > 0)
+
+
+def test_gaisser_hillas_on_paper():
+    # X0 = 0 and λ = Xmax: f(X) = (X/Xmax)·exp(1 − X/Xmax)
+    expected = [0, 0.5 * np.exp(0.5), 1, 2 * np.exp(-1)]
+    profile = showers.gaisser_hillas([0.0, 300.0, 600.0, 1200.0], 600.0, first_depth=0.0, attenuation_length=600.0)
+    np.testing.assert_allclose(profile, expected)
+    # near the maximum: normal, of variance λ·(Xmax − X0)
+    variance = -1 / (showers.gaisser_hillas([699.0, 700.0, 701.0], 700.0) @ [1, -2, 1])
+    assert np.isclose(variance, 61 * 821, rtol=1e-3)
+
+
+def test_gaisser_hillas_broadcasts():
+    assert showers.gaisser_hillas(np.zeros(5), np.full((3, 1), 700.0)).shape == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth": 0, "xmax": -200}, r"`xmax` should lie below `first_depth`\. Received: -79"),
+        ({"depth": 0, "xmax": 700, "attenuation_length": 0}, r"`attenuation_length` should be positive\. Received: 0"),
+        ({"depth": np.nan, "xmax": 700}, r"`depth` should be finite"),
+    ],
+)
+def test_gaisser_hillas_says_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        showers.gaisser_hillas(**arguments)

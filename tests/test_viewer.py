@@ -117,6 +117,25 @@ def test_whole_numbers_give_whole_sliders_and_a_start_beyond_the_range_widens_it
     assert (slider.value, slider.min, slider.max) == (9, 0, 9)
 
 
+def test_a_slider_that_plays_runs_through_its_values(screen, widgets, monkeypatch):
+    rows = []
+    make = viewer._row
+    monkeypatch.setattr(viewer, "_row", lambda *arguments: rows.append(make(*arguments)) or rows[-1])
+    viewer.with_sliders(bar, height=Slider("height", 2, 0, 6, 2, play=True))
+    (slider,) = widgets
+    play, beside = rows[0].children
+    assert beside is slider
+    assert (play.value, play.min, play.max, play.step) == (2, 0, 6, 2)
+    play.value = 4
+    assert slider.value == 4
+    np.testing.assert_array_equal(picture(screen.updates[-1]), picture(viewer._bundle(bar(4))))
+
+
+def test_only_whole_numbers_play():
+    with pytest.raises(ValueError, match=r"`height` should have whole numbers, as it plays\. Received: Slider"):
+        viewer.with_sliders(bar, height=Slider("height", 0, 0, 1, 0.1, play=True))
+
+
 def test_footprint_viewer_changes_one_thing_at_a_time(screen, widgets):
     viewer.footprint_viewer(primary="He", xmax=800, seed=4)
     assert [widget.value for widget in widgets] == ["He", 800, 0, 0, 4]
