@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 from matplotlib.figure import Figure
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -74,15 +74,13 @@ def images(number, seed):
 
 few, few_particles = images(60, seed=14)
 many, many_particles = images(10_000, seed=99)
+steps = profile.pick(full=[5, 10, 20, 50, 100, 200, 500, 1000, 3000], quick=[5, 10, 20, 50, 100])
 
 # %%
 keras.utils.set_random_seed(1)
 hidden = [layers.Dense(64, activation="relu", kernel_initializer="he_normal") for _ in range(2)]
 network = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(3, activation="softmax")])
-network.compile(
-    keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"], steps_per_execution=5
-)
-steps = profile.pick(full=[5, 10, 20, 50, 100, 200, 500, 1000, 3000], quick=[5, 10, 20, 50, 100])
+network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], steps_per_execution=5)
 known, unseen, weights = [], [], []  # known and unseen: cross-entropy and accuracy
 for number, more in enumerate(np.diff(steps, prepend=0)):
     network.fit(RandomBatches(few, few_particles, (30,), int(more), seed=number), verbose=0)
@@ -104,26 +102,26 @@ plt.show()
 
 # %%
 exact = image_shapes.probabilities(*many.T)  # (10000, 3)
-linear = LogisticRegression().fit(few, few_particles).score(many, many_particles)
+best = -np.log(exact[np.arange(10_000), many_particles]).mean(), np.mean(exact.argmax(axis=1) == many_particles)
 figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for column, (panel, name) in enumerate(zip(panels, ("cross-entropy", "accuracy"))):
     panel.plot(steps, np.array(known)[:, column], "o-", color="#0072b2", label="the 60 known images")
     panel.plot(steps, np.array(unseen)[:, column], "s--", color="#d55e00", label="10,000 unseen images")
+    panel.axhline(best[column], color="k", label="best possible")
     panel.set(xscale="log", xlabel="steps", ylabel=name)
-panels[0].axhline(-np.log(exact[np.arange(10_000), many_particles]).mean(), color="k", label="best possible")
-panels[1].axhline((exact.argmax(axis=1) == many_particles).mean(), color="k", label="best possible")
-panels[1].axhline(linear, color="0.6", linestyle=":", label="linear classifier")
-panels[1].legend(loc="lower right")
+panels[0].legend()
 plt.show()
 
 # %% [markdown]
 # The boundary first is a rough cut, then a curve, and in the end it winds around single images. All 60 are right, and
 # nothing is gained.
 #
-# Up to about 100 steps both errors fall: before that the network is **undertrained**. Afterwards the error on the
-# known images goes on falling, and the error on unseen ones rises: it is **overtrained**. The cross-entropy shows it
-# more clearly than the accuracy, because a network that knows its images by heart is wrong with great certainty. In
-# the end it is no better than a linear classifier with 9 parameters.
+# At first both errors fall: the network is **undertrained**. From 50 to 500 steps the error on unseen images hardly
+# changes. After that the error on the known images goes on to 0 and that on unseen ones rises, from 0.6 to 1.5: the
+# network is **overtrained**. The accuracy falls, too, from 82 % to 79 %. The cross-entropy shows it more clearly,
+# because a network that knows its images by heart is wrong with great certainty. The formulas of the simulation tell
+# what the best possible classifier reaches: 87 %. A network with 100 % on its own images has learned things that are
+# not there.
 #
 # So the error on data that the network has learned from says nothing about its use. How well it does on others is
 # called its **generalization**, and only others can tell.
@@ -170,11 +168,13 @@ with tasks.check("Task 1"):
     together = np.concatenate(parts)
     assert len(together) > 50, "These are showers: return the indices of their events, so that shower[part] works."
     assert together.max() < len(sample), "These are numbers of showers: return the places of their events in `shower`."
-    assert len(np.unique(together)) == len(together), "An event is in two parts, or twice in one."
+    assert len(np.unique(together)) == len(together), "An event is in two parts: edges of parts add up."
     assert len(together) == len(sample), "Events are missing: the parts together should hold each event once."
     names = [set(sample[part]) for part in parts]
     assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2], "A shower has events in two parts."
-    assert [len(some) for some in names] == [30, 10, 10], "The fractions are those of showers: 30, 10 and 10 of 50."
+    assert [len(some) for some in names] == [30, 10, 10], "Of the 50 showers that occur, 30, 10 and 10, exactly."
+    seven = np.concatenate(split_by_shower(np.arange(7), (0.5, 0.3, 0.2), seed=1))
+    assert len(seven) == 7, "With 7 showers one is lost or doubled: round the edges of the parts, not their sizes."
     other = split_by_shower(sample, (0.6, 0.2, 0.2), seed=2)
     assert set(sample[other[0]]) != names[0], "Another seed should give another split: shuffle the showers."
     again = split_by_shower(sample, (0.6, 0.2, 0.2), seed=1)
@@ -212,7 +212,7 @@ def split_by_shower(shower, fractions, seed):
 
 
 # %% tags=["wrong"]
-# hint: fractions are those of showers
+# hint: 50 showers that occur
 def split_by_shower(shower, fractions, seed):
     names = np.random.default_rng(seed).permutation(np.unique(shower))
     ends = np.cumsum([np.sum(shower == name) for name in names]) / len(shower)
@@ -232,7 +232,7 @@ shower = np.repeat(np.arange(400), 10)
 places, particles = (values[shower] for values in images(400, seed=15))
 places = places + np.random.default_rng(15).normal(0, 0.15, places.shape)  # the ten images differ a little
 nearest = KNeighborsClassifier(1)
-print(f"best possible: {(exact.argmax(axis=1) == many_particles).mean():.1%}")
+print(f"best possible: {best[1]:.1%}")
 for name, group in (("events", np.arange(4000)), ("showers", shower)):
     train, validation = split_by_shower(group, (0.8, 0.2), seed=1)
     nearest.fit(places[train], particles[train])
@@ -240,16 +240,16 @@ for name, group in (("events", np.arange(4000)), ("showers", shower)):
     print(f"split by {name}: validation {score:.1%}, new showers {nearest.score(many, many_particles):.1%}")
 
 # %% [markdown]
-# Split by events, the classifier promises FIXME on the validation part, better than the best that is possible: it
-# finds there its own training showers. On new showers it reaches FIXME. Split by showers, the promise is honest,
-# within the error of 80 showers, 4 %. The same happens with cut-outs of one picture, traces of one station, and
-# nights of one source.
+# Split by events, the classifier promises 87.9 % on the validation part, better than the best that is possible: there
+# it meets its own training showers again. On new showers it reaches 80.7 %. Split by showers it promises 82.4 %, and
+# the truth is 80.2 %: within the error of 80 validation showers, 4 %. The same happens with cut-outs of one picture,
+# stations of one event, and images of one night.
 #
 # ## Bias and variance
 #
 # Why does a model that can do more do worse? Take one that you can solve exactly. A fluorescence telescope sees a
 # shower at 18 depths, with noise of 8 % of its maximum. Fit polynomials of growing degree, by least squares. Guess:
-# which degree describes the 18 points best? Which one describes 18 *new* measurements at other depths?
+# which degree describes the 18 points best? Which one describes *new* measurements, at depths between them?
 
 
 # %%
@@ -340,16 +340,17 @@ with tasks.check("Task 2"):
     same = np.tile(line, (4, 1))
     assert len(bias_and_variance(same, line)) == 2, "Return two numbers: bias², then variance."
     assert np.shape(bias_and_variance(same, line)[0]) == (), "Average over the points, too: two numbers, no arrays."
-    assert np.allclose(bias_and_variance(same, line), 0), (
-        "Fits that all equal the truth have neither bias nor variance."
-    )
+    assert np.isclose(bias_and_variance(same, line)[0], 0), "Fits that equal the truth: 0 and 0. Axis 0 counts sets."
     bias2, variance = bias_and_variance(same + 3, line)
     assert not (np.isclose(bias2, 0) and variance > 0), "Fits that agree have no variance: bias² comes first."
+    assert not np.isclose(variance, 9), "Variance is the spread around the mean of the fits, not around the truth."
+    assert not np.isclose(bias2, 27), "Take the mean over the points, not the sum."
     assert not np.isclose(bias2, 3), "Square the bias: fits that are all 3 too large have a bias² of 9."
     assert np.isclose(bias2, 9), "Fits that are all 3 too large have a bias² of 9."
     assert np.isclose(variance, 0), "Fits that agree have no variance, even where they change from point to point."
     bias2, variance = bias_and_variance(line + np.array([[2.0], [-2.0]]), line)
     assert np.isclose(bias2, 0), "The mean of these fits is the truth: average over the sets before you square."
+    assert not np.isclose(variance, 2), "That is the standard deviation: the variance is its square."
     assert np.isclose(variance, 4), "Fits of ±2 around their mean have a variance of 4, divided by sets, not sets - 1."
     bias2, _ = bias_and_variance(same + [5, -5, 0], line)
     assert np.isclose(bias2, 50 / 3), "Biases of +5 and -5 do not cancel: square them before you average over points."
@@ -400,10 +401,10 @@ axes.legend(ncols=2, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# The error on the training points only falls: with degree 14 it is FIXME. The error on new measurements has its
-# minimum at degree FIXME, where bias² and variance cross. To the left the model is too stiff: it cannot bend like the
-# shower, and more data would not help. To the right it is too flexible: another training set would give another
-# curve. The points lie on the sum to better than FIXME.
+# The error on the training points only falls: at degree 14 it is 0.001, a sixth of the noise. The error on new
+# measurements has its minimum, 0.0083, at degree 4, where bias² falls below the variance. To the left the model is
+# too stiff: it cannot bend like the shower, and more data would not help. To the right it is too flexible: another
+# training set would have given another curve. The points lie on the sum to 0.5 %.
 #
 # A network has no degree. But its training steps play the same role, and so do its size and the strength of the
 # remedies below: each buys less variance with some more bias.
@@ -423,30 +424,30 @@ plt.show()
 # mean logarithm of the counts and the mean relative time: 32 numbers a shower. Normalise with what the training
 # showers tell, and nothing else.
 
-# %%
-model = replace(footprints.FootprintModel(), core_spread=6.0)
-n_train, n_validation, n_test = profile.pick(full=(400, 2000, 4000), quick=(400, 400, 400))
-train = footprints.simulate(n_train, seed=14, model=model)
-validation = footprints.simulate(n_validation, seed=15, model=model)
-test = footprints.simulate(n_test, seed=16, model=model)
-measured = train["xmax"] + np.random.default_rng(14).normal(0, 20, n_train)  # by the telescope
-print(f"always the mean: {metrics.rms_error(validation['xmax'], np.full(n_validation, measured.mean())):.1f} g/cm²")
 
+# %%
+def hybrid_showers(number, seed):
+    """Showers with the core known to 6 m, whose maximum lies above 1,000 g/cm², where the telescope can see it."""
+    model = replace(footprints.FootprintModel(), core_spread=6.0)
+    showers = footprints.simulate(number + number // 20, seed=seed, model=model)
+    return {name: values[showers["xmax"] < 1000][:number] for name, values in showers.items()}
+
+
+n_validation, n_test = profile.pick(full=(2000, 4000), quick=(400, 400))
+train, validation, test = hybrid_showers(400, 14), hybrid_showers(n_validation, 15), hybrid_showers(n_test, 16)
+measured = train["xmax"] + np.random.default_rng(14).normal(0, 20, 400)  # by the telescope
+
+# %%
 normalisation = footprint_input.fit_normalisation(train["counts"], train["arrival_time"])
 
 
-def coarse(showers):
-    """Counts and times in 4×4 fields (n, 4, 4, 2)."""
+def coarse(showers):  # counts and times in 4×4 fields (n, 4, 4, 2)
     fine = footprint_input.network_input(showers["counts"], showers["arrival_time"], normalisation)
     return fine.reshape(-1, 4, 8, 4, 8, 3).mean(axis=(2, 4))[..., :2]
 
 
 center, spread = coarse(train).mean(axis=(0, 1, 2)), coarse(train).std(axis=(0, 1, 2))  # (2,)
 pictures, validation_pictures, test_pictures = ((coarse(some) - center) / spread for some in (train, validation, test))
-xmax_mean, xmax_std = measured.mean(), measured.std()
-targets = (measured - xmax_mean) / xmax_std
-
-
 # %% [markdown]
 # ### Several networks at once
 #
@@ -460,6 +461,10 @@ targets = (measured - xmax_mean) / xmax_std
 
 
 # %%
+xmax_mean, xmax_std = measured.mean(), measured.std()
+targets = (measured - xmax_mean) / xmax_std
+
+
 def build_networks(number, dropout=0.0, regularizer=None):
     """Networks side by side, from 32 numbers each (B, number, 32) to an answer each (B, number)."""
     numbers = keras.Input((number, 32))
@@ -518,7 +523,8 @@ class Watch(keras.callbacks.Callback):
 
 # %%
 INTERVAL = 25  # steps between two looks
-n_looks = profile.pick(full=60, quick=8)
+n_looks, n_ensembles = profile.pick(full=(60, 5), quick=(8, 2))
+looks = INTERVAL * np.arange(1, n_looks + 1)
 
 
 def train_networks(number=5, examples=(pictures, targets), **remedy):
@@ -526,17 +532,9 @@ def train_networks(number=5, examples=(pictures, targets), **remedy):
     keras.utils.set_random_seed(1)
     networks = build_networks(number, **remedy)
     networks.compile(keras.optimizers.Adam(1e-3), summed_squares, steps_per_execution=INTERVAL)
-    data = RandomBatches(examples[0].reshape(-1, 32), examples[1], (50, number), INTERVAL, seed=1)
-    watch = Watch()
+    data, watch = RandomBatches(examples[0].reshape(-1, 32), examples[1], (50, number), INTERVAL, seed=1), Watch()
     networks.fit(data, epochs=n_looks, callbacks=[watch], verbose=0)
     return networks, watch
-
-
-n_ensembles = profile.pick(full=5, quick=2)
-baseline, plain = train_networks(5 * n_ensembles)
-
-# %%
-looks = INTERVAL * np.arange(1, n_looks + 1)
 
 
 def draw_band(axes, curves, **style):
@@ -546,6 +544,7 @@ def draw_band(axes, curves, **style):
     axes.fill_between(looks, mean - width, mean + width, color=style["color"], alpha=0.25, linewidth=0)
 
 
+baseline, plain = train_networks(5 * n_ensembles)
 figure, axes = plt.subplots(figsize=(7, 3.8), layout="constrained")
 draw_band(axes, plain.training, color="#0072b2", label="training showers, measured Xmax")
 draw_band(axes, plain.validation, color="#d55e00", label="validation showers, true Xmax")
@@ -555,9 +554,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Where the training error crosses 20 g/cm², the network has begun to learn the errors of the telescope: no honest
-# answer can agree with it better than that. FIXME The validation error has its minimum of FIXME g/cm² near step
-# FIXME, and rises to FIXME.
+# The validation error has its minimum of 22 g/cm² near step 200, and rises to 27. At about the same place the
+# training error crosses 20 g/cm²: no honest answer agrees better with the telescope than the telescope with the
+# truth. From there on the networks learn its errors.
 #
 # ## Early stopping
 #
@@ -599,10 +598,10 @@ with tasks.check("Task 3"):
     assert last != 6, "That is one epoch too late: after epochs 4 and 5 a patience of 2 is used up."
     assert last == 5, "With patience 2 the training stops after epochs 4 and 5 were no better: the last one is 5."
     assert early_stopping(bowl, 100) == (3, 7), "Patience was not used up: train to the end, return to the best epoch."
-    late = [5.0, 4.0, 4.5, 4.4, 1.0]
+    late = [5.0, 4.0, 4.5, 4.6, 1.0]
     assert early_stopping(late, 2) == (1, 3), "A loss after the stop cannot count: that epoch was never trained."
     assert early_stopping(late, 3) == (4, 4), "Compare with the best so far: each improvement renews the patience."
-    stairs = [5.0, 5.2, 5.1, 5.0, 4.9, 6.0]
+    stairs = [5.0, 5.2, 5.1, 5.05, 4.9, 6.0]
     assert early_stopping(stairs, 3) == (0, 3), "Epoch 2 is better than epoch 1, but not than the best so far."
     assert early_stopping([3.0, 3.0, 3.0, 2.0], 2) == (0, 2), "The same loss again is no improvement."
 
@@ -677,9 +676,10 @@ for patience in (1, 2, 5, 10, 20):
     print(f"patience {patience:2d} looks: {error:.1f} g/cm² after {INTERVAL * (1 + chosen[:, 1].mean()):.0f} steps")
 
 # %% [markdown]
-# FIXME The impatient ones took a wiggle of the curve for its minimum. The same happens on a plateau, and where the
-# learning rate is lowered in steps: the loss often drops right after such a step. So a patience shorter than the time
-# to the next step throws the best part away. Be patient: it costs time, and nothing else.
+# The callback and you agree. Here a patience of one look costs only 0.4 g/cm²: with 2,000 validation showers the
+# curves are smooth. With few of them the first wiggle passes for a minimum. The worse trap is a plateau: where the
+# learning rate falls in steps, the loss often stands still before a step and drops right after it. A patience that
+# ends before the next step throws the best part away. Patience costs time, and nothing else.
 #
 # ## Small weights: L2 and L1
 #
@@ -694,10 +694,9 @@ for patience in (1, 2, 5, 10, 20):
 
 # %%
 l2, l1 = keras.regularizers.L2, keras.regularizers.L1
-strengths = profile.pick(full=(0.003, 0.01, 0.03, 0.1), quick=(0.01, 0.03))
 grids = {
-    "L2": {strength: {"regularizer": l2(strength)} for strength in strengths},
-    "L1": {strength: {"regularizer": l1(strength)} for strength in strengths},
+    "L2": {s: {"regularizer": l2(s)} for s in profile.pick(full=(0.01, 0.03, 0.1, 0.3), quick=(0.01, 0.03))},
+    "L1": {s: {"regularizer": l1(s)} for s in profile.pick(full=(0.003, 0.01, 0.03, 0.1), quick=(0.01, 0.03))},
 }
 runs = {name: {s: train_networks(**remedy) for s, remedy in grid.items()} for name, grid in grids.items()}
 
@@ -726,13 +725,14 @@ for name, (networks, color) in shown.items():
     first = np.abs(networks.get_weights()[0]).ravel()  # (number * 32 * 64,)
     label = f"{name}: {np.mean(first < 0.01):.0%} below 0.01"
     axes.hist(first, bins, weights=np.full(first.size, 1 / first.size), histtype="step", color=color, label=label)
-axes.set(xscale="log", xlabel="|weight| in the first layer", ylabel="share of the weights")
+axes.set(xscale="log", xlabel="|weight| in the first layer", ylabel="share of the weights", ylim=(0, 0.16))
 axes.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# FIXME Both shrink the weights. L1 makes almost all of them practically 0 (Adam's steps of finite size keep them just
-# off it), and leaves FIXME; L2 leaves all of them small.
+# Without a remedy 3 % of the weights of the first layer are smaller than 0.01, with L2 it is 79 %: it shrinks all of
+# them together. With L1 it is 96 %, most of them near $10^{-4}$, where only the finite steps of Adam keep them off 0.
+# The few that are left lie around 0.1, as large as before: L1 selects.
 #
 # ## Dropout
 #
@@ -766,11 +766,11 @@ with tasks.check("Task 4"):
     assert np.array_equal(in_use, sample), "In use nothing is dropped and nothing is scaled."
     share = np.mean(answer == 0)
     assert share > 0, "Nothing was dropped in training."
+    assert np.ptp(np.mean(answer == 0, axis=1)) > 0, "Each event loses other neurons: draw for every value, by itself."
+    assert np.ptp(np.mean(answer == 0, axis=0)) > 0, "Each neuron is dropped by itself: draw for every value."
     assert not 0.75 < share < 0.85, "You kept 20 % and dropped 80 %: `rate` is the probability to be dropped."
     assert 0.18 < share < 0.22, "A share `rate` of the values should be dropped."
     assert np.isclose(answer.max(), 3.75), "Those that stay should be divided by 1 - rate: 3 becomes 3.75 at rate 0.2."
-    assert np.ptp(np.mean(answer == 0, axis=1)) > 0, "Each event loses other neurons: draw for every value, by itself."
-    assert np.ptp(np.mean(answer == 0, axis=0)) > 0, "Each neuron is dropped by itself: draw for every value."
     first, second = (dropout(sample, 0.2, np.random.default_rng(seed), training=True) for seed in (1, 2))
     assert not np.array_equal(first, second), "The same values are dropped each time: draw with `rng`."
     ramp = np.arange(1.0, 7.0).reshape(2, 3)
@@ -802,20 +802,18 @@ def dropout(z, rate, rng, training):
 
 
 # %%
-dropout = tasks.solved(
-    dropout,
-    otherwise=lambda z, r, rng, on: z * rng.choice([0, 1 / (1 - r)], z.shape, p=[r, 1 - r]) if on else z,
-    task="Task 4",
-)
+dropout = tasks.solved(dropout, otherwise=lambda z, r, rng, on: layers.Dropout(r)(z, training=on), task="Task 4")
 activations = np.abs(np.random.default_rng(1).normal(size=(2000, 64)))
-through = [dropout(activations, 0.4, np.random.default_rng(2), training) for training in (True, False)]
-print(f"mean activation: {through[0].mean():.3f} in training, {through[1].mean():.3f} in use")
+for training in (True, False):
+    print(f"training={training}: mean {np.mean(dropout(activations, 0.4, np.random.default_rng(2), training)):.2f}")
 rates = profile.pick(full=(0.05, 0.1, 0.2, 0.4), quick=(0.1, 0.2))
 runs["dropout"] = {rate: train_networks(dropout=rate) for rate in rates}
 report("dropout")
 
 # %% [markdown]
-# Dropout helps, but least of all. FIXME
+# Dropout at its best rate, 0.2, reaches 19.2 g/cm²: far better than 26.7 without, far behind L2 and L1, and a higher
+# rate does not help. A likely reason: it was invented for large classifiers, which have neurons to spare. Here 64
+# neurons add up to one precise number, and what is missing when some of them are off is an error by itself.
 #
 # ## More data from symmetry
 #
@@ -867,8 +865,14 @@ with tasks.check("Task 5"):
     assert len(answer) == 3, "Return three numbers: error of the mean, mean error, disagreement."
     assert all(np.shape(number) == () for number in answer), "Average over the events: three numbers, no arrays."
     together, single, disagreement = answer
-    assert not np.isclose(together, 2 / 3), "Average the answers event by event: over the networks, axis 1."
-    assert not np.isclose(together, single), "That is the mean error of the networks: first average the answers."
+    assert not np.any(np.isclose(together, (1, 11 / 3))), (
+        "Average the answers event by event: over axis 1, the networks."
+    )
+    assert not np.isclose(together, 44 / 6), "That is the mean error of the networks: first average the answers."
+    assert not np.isclose(together, 42), (
+        "Shapes (n, 1) and (n,) broadcast to (n, n): compare each event with its truth."
+    )
+    assert not np.isclose(together, 2**0.5), "Return squared errors, not their roots: the identity is one of squares."
     assert np.isclose(together, 2), "The mean answers are 12 and 20: squared errors 4 and 0, on average 2."
     assert np.isclose(single, 44 / 6), "The squared errors are 4, 4, 36, 0, 0, 0: on average 44/6."
     assert not np.isclose(disagreement, 8), "Divide by the number of networks K, not K - 1: then the identity is exact."
@@ -929,16 +933,16 @@ print(f"RMS error: single {single**0.5:.1f} g/cm², mean of five {together**0.5:
 # What counts as better? By more than the spread over seeds. And against two baselines: the network that was trained
 # to the end, and the one that was stopped at its best. For the second, let all others stop at their best, too.
 
-# %%
+# %% tags=["expected"]
 together = {strength: {**remedy, **augmented} for strength, remedy in grids["L2"].items()}
-runs["together"] = {s: train_networks(5 * n_ensembles, **remedies) for s, remedies in together.items()}
+runs["together"] = {strength: train_networks(**remedies) for strength, remedies in together.items()}
 report("together")
 kept = {name: np.array(best_of(name)[2].validation) for name in ("L2", "L1", "dropout", "augmentation")}  # (looks, 5)
 kept["early stopping"] = np.minimum.accumulate(plain.validation, axis=0)  # what you would go back to
 kept["mean of five"] = np.array(plain.ensembles)
-kept["together"] = np.array(best_of("together")[2].ensembles)
+all_together, watch = train_networks(5 * n_ensembles, **together[best_of("together")[0]])
+kept["together"] = np.array(watch.ensembles)
 
-# %% tags=["expected"]
 figure, panels = plt.subplots(2, 4, figsize=(13, 6), sharex=True, sharey=True, layout="constrained")
 for panel, (name, curves) in zip(panels.flat, kept.items()):
     draw_band(panel, plain.validation, color="0.5", label="no remedy", linestyle="--")
@@ -958,24 +962,44 @@ plt.show()
 
 
 # %%
-def gain(baseline, curve):
-    """Difference of mean errors, in units of the spread over seeds of both."""
-    return (baseline.mean() - curve.mean()) / np.hypot(baseline.std(ddof=1), curve.std(ddof=1))
+def last(curves):
+    return curves[-1]
+
+
+def best_look(curves):
+    return curves.min(axis=0)
+
+
+def gain(name, at):
+    """Difference to no remedy, in units of the spread over seeds of both; `at` the last or the best look."""
+    without, with_it = at(baseline_curves), at(table[name])
+    return (without.mean() - with_it.mean()) / np.hypot(without.std(ddof=1), with_it.std(ddof=1))
 
 
 baseline_curves = np.array(plain.validation)
 table = {"no remedy": baseline_curves} | kept
 print("RMS error [g/cm²]  after the last step      gain   at the best look         gain")
 for name, curves in table.items():
-    ends = (baseline_curves[-1], curves[-1]), (baseline_curves.min(axis=0), curves.min(axis=0))
-    print(f"{name:16s}" + "".join(f"{b.mean():13.1f} ± {b.std(ddof=1):.1f} {gain(a, b):10.1f}" for a, b in ends))
+    columns = [
+        f"{at(curves).mean():13.1f} ± {at(curves).std(ddof=1):.1f} {gain(name, at):10.1f}" for at in (last, best_look)
+    ]
+    print(f"{name:16s}" + "".join(columns))
 
 # %% [markdown]
-# FIXME
+# Each remedy beats the 25 networks that were trained to the end, by 3 to 11 times the spread. Against the networks
+# that were stopped at their best, L2 and L1 still gain 7 spreads, augmentation, dropout and the mean of five about 4.
+# Early stopping *is* that baseline, and so gains nothing there: it finds the best that is on the way, it does not
+# change the way. With L2 and L1 the curve no longer rises: there is no minimum left to be missed. Dropout,
+# augmentation and the mean of five begin to overtrain again, later or less. They act in different ways, so together
+# they do better than any of them: 13.1 g/cm².
+#
+# Why is L2 so strong? A network with small weights bends little, and little is needed: you will see next that a
+# regression without any hidden layer does as well. No remedy is the best for every problem: each stands for something
+# that you believe about it.
 #
 # ## Open the test set
 #
-# Everything is chosen. Beside the networks stand three regressions without any hidden layer, trained on the same 400
+# Everything is chosen. Beside the networks stand regressions without any hidden layer, trained on the same 400
 # measured showers; their own $\lambda$ comes from cross-validation: one on the same 32 numbers, turned eight times,
 # and two on what a physicist computes from the full pictures (as in [lesson 32](32_xmax.ipynb)): height and number of
 # muons from a fit of the front, and 40 numbers from rings around the core.
@@ -996,11 +1020,9 @@ def regression(features, true, test_features, degree):
     return ridge.fit(features, true).predict(test_features)[:, None]
 
 
-rows = {
-    "same 32 numbers, regression": regression(
-        turned.reshape(-1, 32), np.tile(measured, 8), test_pictures.reshape(-1, 32), 1
-    )
-}
+print(f"always the mean: {metrics.rms_error(test['xmax'], np.full(n_test, xmax_mean)):.1f} g/cm²")
+flat, flat_test = turned.reshape(-1, 32), test_pictures.reshape(-1, 32)
+rows = {"same 32 numbers, regression": regression(flat, np.tile(measured, 8), flat_test, 1)}
 for name, rings, degree in (("front fit", False, 2), ("rings", True, 1), ("rings and products", True, 2)):
     rows[name] = regression(by_hand(train, rings), measured, by_hand(test, rings), degree)
 
@@ -1010,15 +1032,17 @@ stopped = build_networks(5 * n_ensembles)
 stopped.set_weights(plain.best)
 answers["early stopping"] = ask(stopped, test_pictures)
 answers |= {name: ask(best_of(name)[1], test_pictures) for name in ("L2", "L1", "dropout", "augmentation")}
-fives = {"mean of five": answers["no remedy"], "together": ask(best_of("together")[1], test_pictures)}
+fives = {"mean of five": answers["no remedy"], "together": ask(all_together, test_pictures)}
 answers |= {name: some.reshape(n_test, -1, 5).mean(axis=-1) for name, some in fives.items()}
 answers |= rows
+
+# %%
 LIMIT = 9.1  # g/cm²: spread of the posterior, core known to 6 m; lesson 32 computes it for an unknown core: 9.2
 figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
 for row, (name, some) in enumerate(answers.items()):
     errors = rms(some, test["xmax"])
     color = "#d55e00" if name in rows else "#0072b2"
-    axes.plot(errors, np.full(len(errors), row), "o", color=color, alpha=0.35, markersize=4)
+    axes.plot(errors, np.full(len(errors), row), "o", color=color, alpha=0.5, markersize=4)
     axes.plot(errors.mean(), row, "|", color="k", markersize=14)
     axes.annotate(f"{errors.mean():.1f}", (errors.max(), row), xytext=(8, -4), textcoords="offset points")
 axes.axvline(LIMIT, color="k", linestyle=":", label="statistical limit")
@@ -1030,19 +1054,24 @@ axes.legend(loc="lower right")
 plt.show()
 
 # %% tags=["result"]
+print("RMS error on the validation showers [g/cm²], gain over no remedy in units of the spread")
 for name, curves in table.items():
-    print(
-        f"{name}: {curves[-1].mean():.2f} ± {curves[-1].std(ddof=1):.2f} g/cm² on validation showers, "
-        f"gain {gain(baseline_curves[-1], curves[-1]):.1f}; "
-        f"best look {curves.min(axis=0).mean():.2f}, gain {gain(baseline_curves.min(axis=0), curves.min(axis=0)):.1f}"
-    )
+    for at in (last, best_look):
+        print(
+            f"{name}, {at.__name__}: {at(curves).mean():.2f} ± {at(curves).std(ddof=1):.2f}, gain {gain(name, at):.1f}"
+        )
+print("RMS error on the test showers [g/cm²]")
 for name, some in answers.items():
     errors = rms(some, test["xmax"])
-    width = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""
-    print(f"test: {name} {errors.mean():.2f}{width} g/cm²")
+    print(f"{name}: {errors.mean():.2f}" + (f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""))
 
 # %% [markdown]
-# FIXME test
+# Each dot is one network, or one mean of five. The test showers confirm the validation showers to 0.3 g/cm²: you
+# chose among few candidates, on many showers. All remedies together halve the error, 26.7 to 13.2 g/cm², and beat the
+# regression on the same 32 numbers, 13.9. But two numbers from a fit of the front reach 11.7, and with the rings
+# 11.5. They come from the full pictures, and from somebody who knows that the front is a bowl. 400 showers are too
+# few to find that out; in [lesson 32](32_xmax.ipynb), with 36,000, networks get as far. And regressions overtrain,
+# too: the products of the 42 numbers, 945 in all, make it 14.6 in spite of its own $\lambda$.
 #
 # ## Generalisation long after memorising
 #
@@ -1060,7 +1089,7 @@ for name, some in answers.items():
 # on the weight decay? Does it come without any, if you wait? Which share of the table is too little?
 #
 # The network reads x and y as two one-hot vectors, side by side. One hidden layer of 128 neurons squares what it adds
-# up of x and y, so that they are multiplied. Its initial weights are ten times larger than usual, and `AdamW` lets
+# up of x and y, so that they are multiplied. Its initial weights are four times larger than usual, and `AdamW` lets
 # each weight shrink a little in each step: an L2 that is no part of the loss.
 
 
@@ -1085,10 +1114,11 @@ with tasks.check("Task 6"):
     assert len(set(zip(x.tolist(), y.tolist()))) == 42, "Each pair (x, y) should come once, with x from 0 to 6."
     assert set(x.tolist()) == set(range(7)), "x runs from 0 to p - 1."
     assert not np.array_equal(quotient, x * y % 7), "That is the product: multiply by the inverse of y, pow(y, -1, p)."
-    assert np.all((quotient >= 0) & (quotient < 7)), "Quotients lie between 0 and p - 1: take them mod p."
     assert not np.array_equal(quotient, x // y), "Not the whole part of x / y: which number times y gives x mod p?"
-    assert np.array_equal(quotient * y % 7, x), "The quotient times y should be x mod p. Did you divide y by x?"
-    assert quotient.dtype.kind in "iu", "Quotients are classes: return integers."
+    assert quotient.dtype.kind in "iu", "Whole numbers, please: no ordinary division, but times the inverse of y."
+    assert np.all((quotient >= 0) & (quotient < 7)), "Quotients lie between 0 and p - 1: take them mod p."
+    assert not np.array_equal(quotient[x > 0] * x[x > 0] % 7, y[x > 0]), "That is y / x: which of the two is inverted?"
+    assert np.array_equal(quotient * y % 7, x), "The quotient times y should be x mod p. Is it the inverse of this y?"
 
 
 # %% tags=["wrong"]
@@ -1106,7 +1136,7 @@ def modular_division(p):
 
 
 # %% tags=["wrong"]
-# hint: divide y by x
+# hint: That is y / x
 def modular_division(p):
     x, y = (grid.ravel() for grid in np.meshgrid(np.arange(p), np.arange(1, p)))
     inverse = np.array([0] + [pow(number, -1, p) for number in range(1, p)])
@@ -1122,17 +1152,14 @@ def modular_division(p):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-def division_by_search(p):
-    """The same the other way: which x belongs to a quotient and y?"""
+def by_search(p):
     quotient, y = np.divmod(np.arange(p * (p - 1)), p - 1)
     return quotient * (y + 1) % p, y + 1, quotient
 
 
-modular_division = tasks.solved(modular_division, otherwise=division_by_search, task="Task 6")
+modular_division = tasks.solved(modular_division, otherwise=by_search, task="Task 6")
 x, y, quotient = modular_division(7)
-print(" /  " + "  ".join(f"{number}" for number in range(1, 7)) + "   mod 7")
-for number in range(1, 7):
-    print(f" {number}  " + "  ".join(f"{quotient[(x == number) & (y == other)][0]}" for other in range(1, 7)))
+print(quotient[np.lexsort((y, x))].reshape(7, 6))  # row x, column y - 1
 
 
 # %%
@@ -1153,29 +1180,36 @@ def learn_division(weight_decay, steps, fraction=0.5, p=59, seed=0):
     return network, fit.history
 
 
+def first_above(values, level):
+    above = np.flatnonzero(np.array(values) > level)
+    return f"after {25 * (above[0] + 1)} steps" if above.size else "never"
+
+
 decays = {0.0: "#d55e00", 0.1: "#0072b2", 0.3: "#009e73"}
 learned = {decay: learn_division(decay, profile.pick(full=3000, quick=100)) for decay in decays}
+for decay, (_, history) in learned.items():
+    known_at, unknown_at = first_above(history["accuracy"], 0.99), first_above(history["val_accuracy"], 0.95)
+    print(f"weight decay {decay}: 99 % of the known half {known_at}, 95 % of the unknown half {unknown_at}")
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
-for decay, color in decays.items():
-    history = learned[decay][1]
+for (decay, color), (_, history) in zip(decays.items(), learned.values()):
     at = 25 * np.arange(1, len(history["loss"]) + 1)
     for panel, quantity in zip(panels, ("accuracy", "loss")):
         panel.plot(at, history[quantity], ":", color=color)
         panel.plot(at, history["val_" + quantity], color=color, label=f"weight decay {decay}")
         panel.set(xscale="log", xlabel="steps", ylabel=quantity.replace("loss", "cross-entropy"))
 panels[1].set_yscale("log")
-panels[0].legend(title="dotted: known half\nfull: unknown half")
+panels[1].legend(loc="lower left", title="dotted: known half\nfull: unknown half")
 plt.show()
 
 # %% [markdown]
-# FIXME grok With weight decay 0.1 the network knows its half of the table by heart after 125 steps, and the other
-# half not at all. For a thousand steps the training accuracy stays at 100 %, and nothing seems to happen. Then it
-# understands: after 2,300 steps it knows 95 % of the entries that it has never seen. With 0.3 it comes sooner,
-# without decay not at all. The cross-entropy on the unknown half *rises* at first: early stopping would have ended
-# the training there. A table can be learned by heart in many ways, a rule is short, and small weights favour what is
-# short.
+# Without weight decay the network knows its half of the table by heart after 175 steps, and stays at guessing, 2 to 3
+# %, on the other half. With 0.1 it knows its half just as soon. Then for hundreds of steps nothing seems to happen;
+# the cross-entropy on the unknown half even rises, and early stopping would have ended the training there. But at
+# last it understands: after 2,275 steps it is right on 95 % of what it has never seen. With 0.3 it takes 800; another
+# seed moves these numbers by a hundred steps or so. The discoverers called this *grokking*. A table can be learned by
+# heart in many ways, a rule is short, and small weights favour what is short.
 #
 # Which rule? Each x but 0 is a power of a *generator*, $x = 2^k \bmod 59$, where $k$ is the discrete logarithm. A
 # quotient is then a difference of logarithms, modulo 58, as for angles. Draw the 58 weights from x to one neuron
