@@ -9,7 +9,8 @@
 # - say how far it is from a classical fit and from the statistical limit, and which bias no estimator avoids.
 #
 # **Time** 40 min reading, 60 min tasks; runs in 4 min on two CPU cores.
-# **You need** [lesson 31](31_footprints.ipynb), and what a convolution is.
+# **You need** [lesson 31](31_footprints.ipynb), what lessons [11](11_linear_regression.ipynb) to
+# [14](14_generalization.ipynb) teach, and what a convolution is.
 
 # %%
 from dataclasses import replace

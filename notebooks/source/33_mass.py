@@ -9,7 +9,8 @@
 # - measure the composition of an unknown sample, with an error that covers the truth as often as it claims.
 #
 # **Time** 45 min reading, 75 min tasks; runs in 5 min on two CPU cores.
-# **You need** [lesson 31](31_footprints.ipynb), [lesson 32](32_xmax.ipynb), and what a softmax is.
+# **You need** [lesson 31](31_footprints.ipynb), [lesson 32](32_xmax.ipynb), and what a softmax is ([lesson
+# 12](12_neural_networks.ipynb)).
 
 # %%
 from dataclasses import replace
