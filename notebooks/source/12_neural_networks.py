@@ -7,8 +7,8 @@
 # - tell what a network can represent from what it learns, and measure what width, depth and activation change,
 # - classify with softmax and cross-entropy, and compare with a cut and with the best classifier there is.
 #
-# **Time** 50 min reading, 75 min tasks; runs in 3 min on two CPU cores. **You need** [lesson
-# 11](11_linear_regression.ipynb): loss, gradient descent, numerical gradients.
+# **Time** 50 min reading, 75 min tasks; runs in 3 min on two CPU cores.
+# **You need** [lesson 11](11_linear_regression.ipynb): loss, gradient descent, numerical gradients.
 
 # %%
 import keras
