@@ -516,7 +516,7 @@ def maximum_by_network(deposit, seed):
     return wide[inside][np.argmax(forward(parameters, inputs[inside])[1])]
 
 
-n_repeats = profile.pick(full=50, quick=5)
+n_repeats = profile.pick(full=50, quick=3)
 found = []
 for seed in range(n_repeats):
     again = gaisser_hillas(depth, *TRUTH) + ERROR * np.random.default_rng(seed).normal(size=40)
@@ -599,7 +599,7 @@ def train(network, rate, seed, marks):
 
 
 # %%
-RATES = profile.pick(full=(0.01, 0.03, 0.1), quick=(0.01, 0.03))
+RATES = profile.pick(full=(0.01, 0.03, 0.1), quick=(0.03,))
 TUNING_SEED = 11
 SEEDS = profile.pick(full=(1, 2, 3), quick=(1, 2))
 COLORS = {"relu": BLUE, "sigmoid": ORANGE, "tanh": GREEN}

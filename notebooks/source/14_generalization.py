@@ -522,7 +522,7 @@ class Watch(keras.callbacks.Callback):
 
 # %%
 INTERVAL = 25  # steps between two looks
-n_looks, n_ensembles = profile.pick(full=(60, 5), quick=(8, 2))
+n_looks, n_ensembles = profile.pick(full=(60, 5), quick=(6, 2))
 looks = INTERVAL * np.arange(1, n_looks + 1)
 
 
@@ -708,8 +708,8 @@ for patience in (1, 2, 5, 10, 20):
 # %%
 l2, l1 = keras.regularizers.L2, keras.regularizers.L1
 grids = {
-    "L2": {s: {"regularizer": l2(s)} for s in profile.pick(full=(0.01, 0.03, 0.1, 0.3), quick=(0.01, 0.03))},
-    "L1": {s: {"regularizer": l1(s)} for s in profile.pick(full=(0.003, 0.01, 0.03, 0.1), quick=(0.01, 0.03))},
+    "L2": {s: {"regularizer": l2(s)} for s in profile.pick(full=(0.03, 0.1, 0.3), quick=(0.03, 0.1))},
+    "L1": {s: {"regularizer": l1(s)} for s in profile.pick(full=(0.003, 0.01, 0.03), quick=(0.003, 0.01))},
 }
 runs = {name: {s: train_networks(**remedy) for s, remedy in grid.items()} for name, grid in grids.items()}
 
@@ -829,7 +829,7 @@ dropout = tasks.solved(dropout, otherwise=lambda z, r, rng, on: layers.Dropout(r
 activations = np.abs(np.random.default_rng(1).normal(size=(2000, 64)))
 for training in (True, False):
     print(f"training={training}: mean {np.mean(dropout(activations, 0.4, np.random.default_rng(2), training)):.2f}")
-rates = profile.pick(full=(0.05, 0.1, 0.2, 0.4), quick=(0.1, 0.2))
+rates = profile.pick(full=(0.1, 0.2, 0.4), quick=(0.1, 0.2))
 runs["dropout"] = {rate: train_networks(dropout=rate) for rate in rates}
 report("dropout")
 
@@ -957,15 +957,15 @@ print(f"RMS error: single {single**0.5:.1f} g/cm², mean of five {of_mean**0.5:.
 # ## Side by side
 #
 # Now all remedies together, on the same showers, for the same 1,500 steps. The strengths of L2, L1 and dropout are
-# the best of four on the validation showers after the last step. Add a last candidate: augmentation, L2 and the mean
-# of five, with a strength from a grid of four. Guess how the remedies rank before you look.
+# the best of three on the validation showers after the last step. Add a last candidate: augmentation, L2 and the mean
+# of five, with a strength from a grid of three. Guess how the remedies rank before you look.
 #
 # What counts as better? By more than the spread over seeds: a gain of 1 is a difference as large as both spreads,
 # added in quadrature. And against two baselines: the network that was trained to the end, and the one that was
 # stopped at its best. For the second, let all others stop at their best, too.
 
 # %% tags=["expected"]
-strengths = profile.pick(full=(0.003, 0.01, 0.03, 0.1), quick=(0.01, 0.03))
+strengths = profile.pick(full=(0.003, 0.01, 0.03), quick=(0.01, 0.03))
 together = {strength: {"regularizer": l2(strength), **augmented} for strength in strengths}
 runs["together"] = {strength: train_networks(**remedies) for strength, remedies in together.items()}
 report("together")
@@ -1025,7 +1025,7 @@ for when, at in ends.items():
 #
 # How good could anybody be? The simulation knows how probable each footprint is for each $X_\mathrm{max}$, so
 # [`limits.footprint_posterior`](../showertools/limits.py) computes how widely the true value is spread about the best
-# answer, here for 100 test showers with the core known to 6 m. On average no estimator has a smaller error than the
+# answer, here for 50 test showers with the core known to 6 m. On average no estimator has a smaller error than the
 # root of the mean variance, however many showers it has learned from.
 
 
@@ -1051,7 +1051,7 @@ rows = {"same 32 numbers, regression": regression(flat, np.tile(measured, 8), fl
 for name, rings, degree in (("front fit", False, 2), ("rings", True, 1), ("rings and products", True, 2)):
     rows[name] = regression(by_hand(train, rings), measured, by_hand(test, rings), degree)
 
-n_limit = profile.pick(full=100, quick=4)
+n_limit = profile.pick(full=50, quick=4)
 some_test = {name: values[:n_limit] for name, values in test.items()}
 variance = limits.footprint_posterior(some_test, seed=1, model=MODEL)["xmax_std"] ** 2  # (n_limit,)
 limit = np.sqrt(variance.mean())
@@ -1093,7 +1093,7 @@ print(f"statistical limit: {limit:.2f} ± {limit_error:.2f}")
 # regression on the same 32 numbers, 13.9. But two numbers from a fit of the front reach 11.7, and with the rings
 # 11.5. They come from the full pictures, and from somebody who knows that the front is a bowl. 400 showers are too
 # few to find that out; with 36,000, networks get as far ([lesson 32](32_xmax.ipynb)). And regressions overtrain, too:
-# the products of the 42 numbers, 945 terms in all, make it 14.6 in spite of their $\lambda$. The limit is 9.2 ± 0.1
+# the products of the 42 numbers, 945 terms in all, make it 14.6 in spite of their $\lambda$. The limit is 9.2 ± 0.2
 # g/cm².
 #
 # ## Generalisation long after memorising
@@ -1114,12 +1114,12 @@ print(f"statistical limit: {limit:.2f} ± {limit_error:.2f}")
 # `he_normal` makes them, and `AdamW` lets each weight shrink a little in each step (**weight decay**): an L2 that is
 # no part of the loss.
 #
-# The cells below the check do this with three weight decays, 3,000 steps and some 10 s each, and draw the curves.
+# The cells below the check do this with three weight decays, 2,500 steps and some 10 s each, and draw the curves.
 # Watch the full lines on the left: the accuracy on the unknown half of the table. A run of your own is one line in a
 # new cell; then run the figure's cell once more:
 #
 # ```python
-# learned[1.0] = learn_division(weight_decay=1.0, steps=3000)
+# learned[1.0] = learn_division(weight_decay=1.0, steps=2500)
 # ```
 #
 # Questions without a single answer: how does the moment of understanding depend on the weight decay? Does it come
@@ -1231,7 +1231,7 @@ def first_above(values, level):
     return f"after {25 * (above[0] + 1)} steps" if above.size else f"not within {25 * len(values)} steps"
 
 
-n_steps = profile.pick(full=3000, quick=100)
+n_steps = profile.pick(full=2500, quick=100)
 learned = {weight_decay: learn_division(weight_decay, n_steps) for weight_decay in (0.0, 0.1, 0.3)}
 for weight_decay, (_, history) in learned.items():
     known_at, unknown_at = first_above(history["accuracy"], 0.99), first_above(history["val_accuracy"], 0.95)
