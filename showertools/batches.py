@@ -1,6 +1,8 @@
-"""Batches of training pictures, each turned or mirrored at random."""
+"""Batches of training pictures, changed at random each time: turned, or by any augmentation."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -62,3 +64,72 @@ class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Draw a new order, and new turns."""
         self._order = self._rng.permutation(len(self._pictures))
         self._turns = self._rng.integers(N_SYMMETRIES, size=len(self))
+
+
+class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches in a new order each epoch, each changed by an augmentation.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, ...).
+    targets : numpy.ndarray
+        (n, ...), which the augmentation does not change.
+    augment : callable
+        Takes pictures (B, ...) and a `numpy.random.Generator`, returns pictures of the same shape. For several in a
+        row, write `lambda seen, rng: mirrored(shifted(seen, rng), rng)`.
+    batch_size : int
+        Pictures in a batch; a last, smaller batch is left out.
+    seed : int
+        Of order and augmentation. The same seed gives the same batches if they are asked for in order.
+    copies : int
+        How often each chosen picture stands in a batch, each time augmented anew; divides `batch_size`. With 2 copies
+        an epoch has twice as many batches.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many targets as pictures, fewer pictures than a batch needs, or `copies` does not divide
+        `batch_size`.
+
+    Examples
+    --------
+    >>> model.fit(AugmentedBatches(pictures, labels, mirrored, batch_size=500, seed=1), epochs=8)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        pictures: NDArray[np.generic],
+        targets: NDArray[np.generic],
+        augment: Callable[[NDArray[np.generic], np.random.Generator], NDArray[np.generic]],
+        *,
+        batch_size: int,
+        seed: int,
+        copies: int = 1,
+    ) -> None:
+        super().__init__()
+        chunks.check_size(batch_size, "batch_size", minimum=1)
+        if batch_size % chunks.check_size(copies, "copies", minimum=1):
+            raise ValueError(f"`copies` should divide the batch of {batch_size}. Received: {copies}")
+        if len(targets) != len(pictures):
+            raise ValueError(f"`targets` should have the length {len(pictures)}. Received: {len(targets)}")
+        if len(pictures) < batch_size // copies:
+            raise ValueError(f"`pictures` should fill a batch of {batch_size // copies}. Received: {len(pictures)}")
+        self._pictures, self._targets, self._augment = pictures, targets, augment
+        self._different, self._copies = batch_size // copies, copies
+        self._rng = np.random.default_rng(chunks.check_size(seed, "seed", minimum=0))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(self._pictures) // self._different
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+        """Return batch number `index`: pictures (B, ...) and targets (B, ...)."""
+        chosen = self._order[index * self._different : (index + 1) * self._different]
+        chosen = np.repeat(chosen, self._copies)  # (B,)
+        return self._augment(self._pictures[chosen], self._rng), self._targets[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order."""
+        self._order = self._rng.permutation(len(self._pictures))

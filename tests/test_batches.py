@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from showertools import symmetry
-from showertools.batches import TurnedBatches
+from showertools.batches import AugmentedBatches, TurnedBatches
 
 
 @pytest.fixture
@@ -55,3 +55,53 @@ def test_bad_arguments(pictures):
         TurnedBatches(pictures, np.arange(50), batch_size=10, seed=-1)
     with pytest.raises(ValueError, match=r"`pictures` should have the shape \(n, H, H, C\)"):
         TurnedBatches(pictures[..., 0], np.arange(50), seed=1)
+
+
+def add_noise(pictures, rng):
+    return pictures + rng.normal(size=pictures.shape).astype(pictures.dtype)
+
+
+def test_augmented_batches_hold_every_picture_once_an_epoch(pictures):
+    batches = AugmentedBatches(pictures, np.arange(50), lambda seen, rng: -seen, batch_size=10, seed=1)
+    targets = np.concatenate([batches[index][1] for index in range(len(batches))])
+    assert sorted(targets) == list(range(50))
+    batch, target = batches[2]
+    np.testing.assert_array_equal(batch, -pictures[target])
+
+
+def test_copies_are_augmented_each_anew(pictures):
+    batches = AugmentedBatches(pictures, np.arange(50), add_noise, batch_size=10, seed=1, copies=2)
+    assert len(batches) == 10
+    targets = np.concatenate([batches[index][1] for index in range(len(batches))])
+    assert np.all(np.bincount(targets) == 2)
+    batch, target = batches[0]
+    assert np.array_equal(target[::2], target[1::2])
+    assert not np.any(np.all(batch[::2] == batch[1::2], axis=(1, 2, 3)))
+
+
+def test_augmented_epochs_differ_and_seeds_repeat(pictures):
+    def epochs(seed):
+        batches = AugmentedBatches(pictures, np.arange(50), add_noise, batch_size=10, seed=seed)
+        first = batches[0]
+        batches.on_epoch_end()
+        return [*first, *batches[0]]
+
+    assert not np.array_equal(epochs(7)[1], epochs(7)[3])
+    assert all(np.array_equal(one, other) for one, other in zip(epochs(7), epochs(7), strict=True))
+    assert not np.array_equal(epochs(7)[0], epochs(8)[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": np.arange(49)}, "`targets` should have the length 50. Received: 49"),
+        ({"copies": 3}, "`copies` should divide the batch of 10. Received: 3"),
+        ({"batch_size": 60}, "`pictures` should fill a batch of 60. Received: 50"),
+        ({"batch_size": 0}, "`batch_size` should"),
+        ({"seed": -1}, "`seed` should"),
+    ],
+)
+def test_wrong_arguments_of_augmented_batches(pictures, changes, message):
+    given = {"pictures": pictures, "targets": np.arange(50), "augment": add_noise, "batch_size": 10, "seed": 1}
+    with pytest.raises(ValueError, match=message):
+        AugmentedBatches(**{**given, **changes})

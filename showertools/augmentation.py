@@ -1,0 +1,84 @@
+"""Augmentation of pictures: whole batches mirrored and shifted at once.
+
+A photograph of a cat stays one when it is mirrored or moved by two pixels. Each function takes pictures and a generator
+of random numbers, and returns new pictures of the same shape and type; what it was given stays as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from showertools import chunks
+
+__all__ = ["mirrored", "shifted"]
+
+
+def mirrored(pictures: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.generic]:
+    """Mirror each picture left to right with a probability of one half.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, H, W, C).
+    rng : numpy.random.Generator
+        Where the choices come from.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, H, W, C), a copy.
+
+    Raises
+    ------
+    ValueError
+        If the pictures have another number of axes.
+    """
+    _check_pictures(pictures)
+    chosen = rng.integers(2, size=len(pictures)).astype(bool)
+    changed = pictures.copy()
+    changed[chosen] = pictures[chosen, :, ::-1]
+    return changed
+
+
+def shifted(pictures: NDArray[np.generic], rng: np.random.Generator, largest: int = 2) -> NDArray[np.generic]:
+    """Shift each picture by whole pixels, in both directions by up to `largest`, all shifts equally likely.
+
+    What moves in at an edge is the picture reflected there, the outermost row not repeated.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, H, W, C).
+    rng : numpy.random.Generator
+        Where the shifts come from.
+    largest : int
+        From 0 to less than H and W, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, H, W, C), a copy.
+
+    Raises
+    ------
+    ValueError
+        If the pictures have another number of axes, or `largest` is negative or no smaller than a picture.
+    """
+    _check_pictures(pictures)
+    height, width = pictures.shape[1:3]
+    if chunks.check_size(largest, "largest", minimum=0) >= min(height, width):
+        raise ValueError(
+            f"`largest` should be less than {min(height, width)}, the size of a picture. Received: {largest}"
+        )
+    edges = ((0, 0), (largest, largest), (largest, largest), (0, 0))
+    padded = np.pad(pictures, edges, mode="reflect")  # (n, H + 2 * largest, W + 2 * largest, C)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    down, right = rng.integers(2 * largest + 1, size=(2, len(pictures)))
+    chosen = windows[np.arange(len(pictures)), down, right]  # (n, C, H, W)
+    return np.ascontiguousarray(chosen.transpose(0, 2, 3, 1))
+
+
+def _check_pictures(pictures: NDArray[np.generic]) -> None:
+    if np.ndim(pictures) != 4:
+        raise ValueError(f"`pictures` should have the shape (n, H, W, C). Received: {np.shape(pictures)}")
