@@ -1,7 +1,7 @@
 """A convolutional network that learns to classify small photographs in minutes on two processor cores.
 
-Source: the recipe of Jordan 2024 (arXiv 2404.00498) and its later records, made smaller; which of its ideas to keep, and
-all numbers, are our choice, made on validation pictures of CIFAR-10.
+Source: the recipe of Jordan 2024 (arXiv 2404.00498) and its later records, made smaller; which of its ideas to keep,
+and all numbers, are our choice, made on validation pictures of CIFAR-10.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Networks for small photographs: the deep one of a talk of 2017, and one of units to be exchanged for each other.
 
 A unit is a function of a tensor and a number of channels that returns a tensor of as many channels, height and width
-unchanged. Sources: residual units, He et al. 2016 (https://doi.org/10.1109/CVPR.2016.90); inception, Szegedy et al. 2015
-(https://doi.org/10.1109/CVPR.2015.7298594); depthwise separable convolutions with shortcuts, Chollet 2017
+unchanged. Sources: residual units, He et al. 2016 (https://doi.org/10.1109/CVPR.2016.90); inception, Szegedy et al.
+2015 (https://doi.org/10.1109/CVPR.2015.7298594); depthwise separable convolutions with shortcuts, Chollet 2017
 (https://doi.org/10.1109/CVPR.2017.195). Numbers of channels and layers: our choice.
 """
 

@@ -1,7 +1,7 @@
 """Trained weights as small files: all numbers of a network in one row of 16 bits, with what they were made by.
 
-The file is a data set (`datasets.save`), so it carries a checksum and is never unpickled; the network itself is built by
-the lesson's code, and the file only says what stands in it.
+The file is a data set (`datasets.save`), so it carries a checksum and is never unpickled; the network itself is built
+by the lesson's code, and the file only says what stands in it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def save(path: PathLike, models: keras.Model | Sequence[keras.Model], *, attribu
     path : path
         File to write, HDF5.
     models : keras.Model or sequence of keras.Model
-        Networks; all weights are stored, also those that are not trained, as numbers of 16 bits (relative error 0.0005).
+        Networks; all weights are stored, also those that are not trained, as numbers of 16 bits: to 0.0005 of a weight.
     attributes : dict
         What they were made with; `command` is the command that makes the file again.
 
