@@ -32,10 +32,10 @@ export IPYTHONDIR := $(CURDIR)/$(VENV)/etc/ipython
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # One thread a process: there are as many processes as cores.
-TEST_ENVIRONMENT := SHOWERTOOLS_PROFILE=quick SHOWERTOOLS_STRICT=1 KERAS_BACKEND=tensorflow OMP_NUM_THREADS=1 \
-	OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+TEST_ENVIRONMENT := SHOWERTOOLS_PROFILE=quick SHOWERTOOLS_STRICT=1 SHOWERTOOLS_OFFLINE=1 KERAS_BACKEND=tensorflow \
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
-.PHONY: help run lab build test lint bench clean
+.PHONY: help setup which-python run lab build test lint bench clean
 
 help: ## list the targets
 	@echo "make run [LESSON=32]      run a lesson at full size; notebook and figures go to runs/"
@@ -46,6 +46,12 @@ help: ## list the targets
 	@echo "make bench                run benchmarks/ and print ratios"
 	@echo "make clean                remove what builds and tests leave behind"
 	@echo "PYTHON=python3.13 and CONSTRAINTS=tests/constraints-colab.txt choose other versions"
+
+setup: $(STAMP)
+	@:
+
+which-python:
+	@echo "$(VENV_PYTHON)"
 
 run: $(STAMP)
 	@"$(VENV_PYTHON)" notebooks/run.py --lesson "$(or $(LESSON),32)"

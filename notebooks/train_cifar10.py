@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from showertools import datasets, fast_training, optimizers, picture_networks, precision, weights
-from showertools.augmentation import mirrored, shifted
+from showertools.augmentation import cropped, mirrored, shifted
 from showertools.batches import AugmentedBatches
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -31,7 +31,8 @@ class Recipe:
     """How to train; the defaults are the lesson's."""
 
     build: Callable[[np.ndarray], keras.Model] = fast_training.network
-    epochs: int = 7
+    epochs: int = 9
+    small_epochs: int = 4
     batch_size: int = 1000
     optimizer: str = "muon"
     learning_rate: float = 0.24
@@ -50,12 +51,15 @@ def standardized(train: dict, *others: dict) -> list[np.ndarray]:
     return [(part["image"] - mean) / std for part in (train, *others)]
 
 
-def augmentation(recipe: Recipe) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
-    """Return the augmentation of a recipe."""
+def augmentation(recipe: Recipe, *, small: bool) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Return the augmentation of a recipe, for whole pictures or for parts of 24×24 pixels."""
 
     def augment(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        moved = shifted(pictures, rng, recipe.shift) if recipe.shift else pictures
-        return mirrored(moved, rng) if recipe.mirror else moved
+        if small:
+            pictures = cropped(pictures, rng, 24)
+        elif recipe.shift:
+            pictures = shifted(pictures, rng, recipe.shift)
+        return mirrored(pictures, rng) if recipe.mirror else pictures
 
     return augment
 
@@ -77,11 +81,19 @@ def trained(
     keras.utils.set_random_seed(seed)
     model = recipe.build(pictures[:5000])
     targets = keras.utils.to_categorical(labels, 10)
-    batches = AugmentedBatches(
-        pictures, targets, augmentation(recipe), batch_size=recipe.batch_size, seed=seed, copies=recipe.copies
+    small, whole = (
+        AugmentedBatches(
+            pictures,
+            targets,
+            augmentation(recipe, small=small),
+            batch_size=recipe.batch_size,
+            seed=seed + 100 * small,
+            copies=recipe.copies,
+        )
+        for small in (True, False)
     )
     epochs = recipe.epochs // recipe.copies
-    rate = learning_rate(recipe, len(batches) * epochs)
+    rate = learning_rate(recipe, len(whole) * epochs)
     if recipe.optimizer == "muon":
         optimizer = optimizers.Muon(rate)
     else:
@@ -89,7 +101,10 @@ def trained(
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=5)
     start = time.perf_counter()
-    history = model.fit(batches, epochs=epochs, verbose=0).history["accuracy"]
+    history = []
+    for batches, number in ((small, recipe.small_epochs), (whole, epochs - recipe.small_epochs)):
+        if number:
+            history += model.fit(batches, epochs=number, verbose=0).history["accuracy"]
     return model, history, time.perf_counter() - start
 
 
@@ -152,20 +167,21 @@ def units(unit: Callable, width: int) -> Callable[[np.ndarray], keras.Model]:
     return lambda _: picture_networks.unit_network(unit, width)
 
 
-COMPARED = Recipe(narrow, epochs=6)
+COMPARED = Recipe(narrow, epochs=4, small_epochs=0)
 COMPARISONS = {
     "everything": COMPARED,
     "first layer learned": replace(COMPARED, build=learned_first_layer),
     "kernels start at random": replace(COMPARED, build=random_start),
     "SGD in place of Muon": replace(COMPARED, optimizer="sgd", learning_rate=0.4),
     "no label smoothing": replace(COMPARED, label_smoothing=0.0),
+    "small pictures first": replace(COMPARED, epochs=5, small_epochs=2),
     "no mirror images": replace(COMPARED, mirror=False),
     "no shifts": replace(COMPARED, shift=0),
     "constant rate": replace(COMPARED, schedule="constant"),
     "cosine": replace(COMPARED, schedule="cosine"),
     "cosine with restarts": replace(COMPARED, schedule="restarts"),
     "2 copies of a picture": replace(COMPARED, copies=2),
-    "3 copies of a picture": replace(COMPARED, copies=3, batch_size=999),
+    "4 copies of a picture": replace(COMPARED, copies=4),
     "plain": replace(COMPARED, build=units(picture_networks.plain, 16)),
     "residual": replace(COMPARED, build=units(picture_networks.residual, 16)),
     "inception": replace(COMPARED, build=units(picture_networks.inception, 40)),
@@ -191,7 +207,7 @@ def make_comparisons(path: Path, names: Iterable[str], seeds: Iterable[int]) -> 
         print(f"{name}, seed {seed}: {seconds:.0f} s, accuracy {plain:.4f}, six views {views:.4f}", flush=True)
         row = {"recipe": number, "seed": seed, "parameters": model.count_params(), "seconds": np.float32(seconds)}
         row |= {"accuracy": np.float32(plain), "accuracy_of_views": np.float32(views)}
-        row |= {"history": np.float32(np.pad(history, (0, COMPARED.epochs - len(history)), constant_values=np.nan))}
+        row |= {"history": np.float32(np.pad(history, (0, 5 - len(history)), constant_values=np.nan))}
         table = {
             key: np.stack([value]) if table is None else np.append(table[key], [value], axis=0)
             for key, value in row.items()
@@ -218,8 +234,11 @@ if __name__ == "__main__":
     else:
         recipes = {
             "ensemble": (Recipe(), [2, 3, 4, 5]),
-            "deep": (Recipe(lambda _: picture_networks.deep_network(), epochs=20), [1]),
-            "best": (Recipe(lambda seen: fast_training.network(seen, widths=(64, 256, 256)), epochs=20), [1]),
+            "deep": (Recipe(lambda _: picture_networks.deep_network(), epochs=20, small_epochs=0), [1]),
+            "best": (
+                Recipe(lambda seen: fast_training.network(seen, widths=(64, 256, 256)), epochs=20, small_epochs=8),
+                [1],
+            ),
         }
         recipe, seeds = recipes[options.what]
         recipe = replace(recipe, epochs=options.epochs or recipe.epochs)

@@ -1,7 +1,7 @@
-"""Augmentation of pictures: whole batches mirrored and shifted at once.
+"""Augmentation of pictures: whole batches mirrored, shifted and cropped at once.
 
 A photograph of a cat stays one when it is mirrored or moved by two pixels. Each function takes pictures and a generator
-of random numbers, and returns new pictures of the same shape and type; what it was given stays as it is.
+of random numbers, and returns new pictures of the same type; what it was given stays as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,36 @@ from numpy.typing import NDArray
 
 from showertools import chunks
 
-__all__ = ["mirrored", "shifted"]
+__all__ = ["cropped", "mirrored", "shifted"]
+
+
+def cropped(pictures: NDArray[np.generic], rng: np.random.Generator, size: int) -> NDArray[np.generic]:
+    """Cut a square out of each picture, all places equally likely.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, H, W, C).
+    rng : numpy.random.Generator
+        Where the places come from.
+    size : int
+        Height and width of what is cut out, in pixels; from 1 to the smaller of H and W.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, size, size, C), a copy.
+
+    Raises
+    ------
+    ValueError
+        If the pictures have another number of axes, or are smaller than the square.
+    """
+    _check_pictures(pictures)
+    if chunks.check_size(size, "size", minimum=1) > min(pictures.shape[1:3]):
+        raise ValueError(f"`size` should be at most {min(pictures.shape[1:3])}, that of a picture. Received: {size}")
+    windows = np.lib.stride_tricks.sliding_window_view(pictures, (size, size), axis=(1, 2))  # (n, h, w, C, size, size)
+    return _chosen(windows, rng)
 
 
 def mirrored(pictures: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.generic]:
@@ -74,9 +103,13 @@ def shifted(pictures: NDArray[np.generic], rng: np.random.Generator, largest: in
     edges = ((0, 0), (largest, largest), (largest, largest), (0, 0))
     padded = np.pad(pictures, edges, mode="reflect")  # (n, H + 2 * largest, W + 2 * largest, C)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
-    down, right = rng.integers(2 * largest + 1, size=(2, len(pictures)))
-    chosen = windows[np.arange(len(pictures)), down, right]  # (n, C, H, W)
-    return np.ascontiguousarray(chosen.transpose(0, 2, 3, 1))
+    return _chosen(windows, rng)
+
+
+def _chosen(windows: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.generic]:
+    """Return one window of each picture, (n, height, width, C), of windows (n, rows, columns, C, height, width)."""
+    row, column = rng.integers(windows.shape[1:3], size=(len(windows), 2)).T
+    return np.ascontiguousarray(windows[np.arange(len(windows)), row, column].transpose(0, 2, 3, 1))
 
 
 def _check_pictures(pictures: NDArray[np.generic]) -> None:

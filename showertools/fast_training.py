@@ -103,7 +103,7 @@ def network(
     """
     filters = whitening_filters(pictures)
     first = layers.Conv2D(filters.shape[-1], filters.shape[:2], use_bias=False, trainable=False, name="whitening")
-    inputs = keras.Input(pictures.shape[1:])
+    inputs = keras.Input((None, None, pictures.shape[3]))
     x = layers.ReLU()(first(inputs))  # (B, H - 1, W - 1, 24)
     for width in widths:
         for place in range(depth):

@@ -81,7 +81,7 @@ def separable(x: Any, width: int) -> Any:
 def unit_network(
     unit: Callable[[Any, int], Any], width: int, *, per_stage: int = 2, n_classes: int = 10
 ) -> keras.Model:
-    """Return a network of units in three stages, of 16×16, 8×8 and 4×4 pixels.
+    """Return a network of units in three stages: of 32×32 pixels 16×16, 8×8 and 4×4.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def unit_network(
     Returns
     -------
     keras.Model
-        Takes pictures (B, 32, 32, 3), gives logits (B, n_classes).
+        Takes pictures (B, H, W, 3), such as 32×32, gives logits (B, n_classes).
 
     Raises
     ------
@@ -106,7 +106,7 @@ def unit_network(
     """
     if chunks.check_size(width, "width", minimum=8) % 4:
         raise ValueError(f"`width` should be a multiple of 4. Received: {width}")
-    inputs = keras.Input((32, 32, 3))
+    inputs = keras.Input((None, None, 3))
     x = _normalized(layers.Conv2D(width, 3, padding="same", use_bias=False)(inputs))
     for stage in range(3):
         x = layers.MaxPooling2D()(x)

@@ -32,6 +32,22 @@ def test_shifts_reach_each_offset_and_keep_the_inside():
     np.testing.assert_array_equal(changed[one, 7], changed[one, 5])  # reflected, the last row not repeated
 
 
+def test_a_crop_is_a_part_of_the_picture_and_all_places_come():
+    pictures = ramps(500)
+    changed = augmentation.cropped(pictures, np.random.default_rng(5), 6)
+    assert changed.shape == (500, 6, 6, 2)
+    rows, columns = (changed[:, 0, 0, 0] // 100).astype(int), (changed[:, 0, 0, 0] % 100).astype(int)
+    assert {*zip(rows.tolist(), columns.tolist(), strict=True)} == {(a, b) for a in range(3) for b in range(3)}
+    for picture, row, column in zip(changed, rows, columns, strict=True):
+        np.testing.assert_array_equal(picture, pictures[0, row : row + 6, column : column + 6])
+
+
+@pytest.mark.parametrize("size", [0, 9, 2.5])
+def test_impossible_crops_are_refused(size):
+    with pytest.raises(ValueError, match="`size` should be"):
+        augmentation.cropped(ramps(2), np.random.default_rng(1), size)
+
+
 def test_no_shift_changes_nothing():
     pictures = ramps(5)
     changed = augmentation.shifted(pictures, np.random.default_rng(3), largest=0)
