@@ -115,7 +115,7 @@ def accuracies(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> 
     return tuple(float(np.mean(logits.argmax(axis=1) == labels)) for logits in (plain, views))
 
 
-def make_weights(name: str, recipe: Recipe, seeds: Iterable[int]) -> None:
+def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int]) -> None:
     """Train networks on all training pictures, say what they reach on the test pictures, and store their weights."""
     train, test = datasets.load_cifar10()
     pictures, unseen = standardized(train, test)
@@ -136,7 +136,7 @@ def make_weights(name: str, recipe: Recipe, seeds: Iterable[int]) -> None:
             "test_accuracy": [values[0] for values in reached],
             "test_accuracy_of_views": [values[1] for values in reached],
         }
-        weights.save(DATA / f"cifar10_{name}.h5", models, attributes=attributes)
+        weights.save(path, models, attributes=attributes)
 
 
 def narrow(pictures: np.ndarray) -> keras.Model:
@@ -205,18 +205,14 @@ def make_comparisons(path: Path, names: Iterable[str], seeds: Iterable[int]) -> 
         model, history, seconds = trained(COMPARISONS[name], pictures, train["label"], seed)
         plain, views = accuracies(model, unseen, validation["label"])
         print(f"{name}, seed {seed}: {seconds:.0f} s, accuracy {plain:.4f}, six views {views:.4f}", flush=True)
-        row = {"recipe": number, "seed": seed, "parameters": model.count_params(), "seconds": np.float32(seconds)}
+        row = {"recipe": number, "seed": seed, "parameters": model.count_params()}
         row |= {"accuracy": np.float32(plain), "accuracy_of_views": np.float32(views)}
         row |= {"history": np.float32(np.pad(history, (0, 5 - len(history)), constant_values=np.nan))}
         table = {
             key: np.stack([value]) if table is None else np.append(table[key], [value], axis=0)
             for key, value in row.items()
         }
-        attributes = {
-            "recipes": known,
-            "command": "python notebooks/train_cifar10.py comparisons",
-            "units": {"seconds": "s"},
-        }
+        attributes = {"recipes": known, "command": "python notebooks/train_cifar10.py comparisons"}
         datasets.save(path, table, attributes=attributes)
 
 
@@ -226,11 +222,12 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--names", nargs="+", choices=list(COMPARISONS), default=list(COMPARISONS))
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--out", type=Path, help="another file than that in data/")
     parser.add_argument("--float32", action="store_true", help="even where 16 bits are faster")
     options = parser.parse_args()
     keras.mixed_precision.set_dtype_policy("float32" if options.float32 else precision.fastest_policy())
     if options.what == "comparisons":
-        make_comparisons(DATA / "cifar10_comparisons.h5", options.names, options.seeds or [1, 2, 3])
+        make_comparisons(options.out or DATA / "cifar10_comparisons.h5", options.names, options.seeds or [1, 2, 3])
     else:
         recipes = {
             "ensemble": (Recipe(), [2, 3, 4, 5]),
@@ -242,4 +239,5 @@ if __name__ == "__main__":
         }
         recipe, seeds = recipes[options.what]
         recipe = replace(recipe, epochs=options.epochs or recipe.epochs)
-        make_weights(options.what, recipe, options.seeds or seeds)
+        path = options.out or DATA / f"cifar10_{options.what}.h5"
+        make_weights(options.what, path, recipe, options.seeds or seeds)
