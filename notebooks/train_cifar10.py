@@ -92,10 +92,12 @@ def trained(
     )
     epochs = recipe.epochs // recipe.copies
     rate = learning_rate(recipe, len(whole) * epochs)
-    if recipe.optimizer == "muon":
-        optimizer = optimizers.Muon(rate)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=0.85, nesterov=True, weight_decay=5e-4)
+    chosen = {
+        "muon": lambda: optimizers.Muon(rate),
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.85, nesterov=True, weight_decay=5e-4),
+        "adam": lambda: keras.optimizers.Adam(rate),
+    }
+    optimizer = chosen[recipe.optimizer]()
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=5)
     start = time.perf_counter()
@@ -166,6 +168,7 @@ def units(unit: Callable, width: int) -> Callable[[np.ndarray], keras.Model]:
 
 
 COMPARED = Recipe(narrow, epochs=8, small_epochs=0, batch_size=250)
+UNITS = replace(COMPARED, optimizer="adam", learning_rate=0.003)
 COMPARISONS = {
     "everything": COMPARED,
     "first layer learned": replace(COMPARED, build=learned_first_layer),
@@ -178,11 +181,11 @@ COMPARISONS = {
     "constant rate": replace(COMPARED, schedule="constant"),
     "cosine with restarts": replace(COMPARED, schedule="restarts"),
     "2 copies of a picture": replace(COMPARED, copies=2),
-    "4 copies of a picture": replace(COMPARED, copies=4),
-    "plain": replace(COMPARED, build=units(picture_networks.plain, 16)),
-    "residual": replace(COMPARED, build=units(picture_networks.residual, 16)),
-    "inception": replace(COMPARED, build=units(picture_networks.inception, 40)),
-    "separable": replace(COMPARED, build=units(picture_networks.separable, 44)),
+    "4 copies of a picture": replace(COMPARED, copies=4, batch_size=248),
+    "plain": replace(UNITS, build=units(picture_networks.plain, 16)),
+    "residual": replace(UNITS, build=units(picture_networks.residual, 16)),
+    "inception": replace(UNITS, build=units(picture_networks.inception, 40)),
+    "separable": replace(UNITS, build=units(picture_networks.separable, 44)),
 }
 
 
@@ -228,9 +231,19 @@ if __name__ == "__main__":
     else:
         recipes = {
             "ensemble": (Recipe(), [2, 3, 4, 5]),
-            "deep": (Recipe(lambda _: picture_networks.deep_network(), epochs=20, small_epochs=0), [1]),
+            "deep": (
+                Recipe(
+                    lambda _: picture_networks.deep_network(),
+                    epochs=14,
+                    small_epochs=0,
+                    batch_size=250,
+                    optimizer="adam",
+                    learning_rate=0.003,
+                ),
+                [1],
+            ),
             "best": (
-                Recipe(lambda seen: fast_training.network(seen, widths=(64, 256, 256)), epochs=20, small_epochs=8),
+                Recipe(lambda seen: fast_training.network(seen, widths=(64, 256, 256)), epochs=18, small_epochs=8),
                 [1],
             ),
         }
