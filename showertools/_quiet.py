@@ -4,6 +4,9 @@ TensorFlow says on each start, on the file descriptor of stderr, that it found n
 use. A part of that comes before its own `TF_CPP_MIN_LOG_LEVEL` is heeded. So the import of `tensorflow`, whoever does
 it, runs with stderr going through a filter that drops the known messages and lets everything else through. The filter
 is a process of its own: what TensorFlow says before it crashes is shown too. Errors of Python are not touched.
+
+Later, one warning is dropped: that functions are traced again and again, which TensorFlow says of a lesson that asks
+one network after the other.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib.abc
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -86,6 +90,11 @@ def _run_quietly(exec_module: Callable[[ModuleType], None], module: ModuleType) 
         exec_module(module)
         # The first look for a GPU has messages of its own; it costs nothing to look now.
         module.config.list_physical_devices()
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextmanager

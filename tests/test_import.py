@@ -50,6 +50,18 @@ def fake_tensorflow(folder, code):
     return FAKE.format(folder=str(folder))
 
 
+def test_many_networks_are_asked_without_a_word():
+    done = run(
+        "import showertools, keras, logging, numpy as np\n"
+        "for _ in range(7):\n"
+        "    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])\n"
+        "    model.predict(np.ones((4, 3)), verbose=0)\n"
+        "logging.getLogger('tensorflow').warning('heard')\n"
+    )
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == ["WARNING:tensorflow:heard"]
+
+
 def test_what_is_not_chatter_comes_through(tmp_path):
     chatter = "I0 port.cc:153] oneDNN custom operations are on. You may see"
     code = fake_tensorflow(tmp_path, f"os.write(2, b'{chatter}\\nE0 something is broken\\n')")
