@@ -21,7 +21,7 @@ __all__ = ["deep_network", "inception", "plain", "residual", "separable", "unit_
 
 
 def deep_network(*, n_classes: int = 10, dropout: float = 0.3) -> keras.Model:
-    """Return the deep network of the talk: nine convolutions in four groups, 2,178,090 trainable parameters.
+    """Return the deep network of the talk: ten convolutions in four groups, 2,178,090 trainable parameters.
 
     Parameters
     ----------
