@@ -117,7 +117,7 @@ def unit_network(
 
 
 def _normalized(x: Any) -> Any:
-    return layers.ReLU()(FusedBatchNormalization()(x))
+    return layers.ReLU()(FusedBatchNormalization(momentum=0.8)(x))  # trainings are of a few hundred steps
 
 
 def _dense_normalized(x: Any) -> Any:
