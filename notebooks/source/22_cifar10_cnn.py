@@ -335,7 +335,7 @@ plt.show()
 
 # %% [markdown]
 # The edge filters draw outlines; red and blue say on which side it is bright. Along the frame they see edges that are
-# not there: the picture ends and the zeros of 'same' begin. In the footprint, a pixel holds at most a handful of
+# not there: the picture ends and the zeros of 'same' begin. In the footprint, a pixel holds at most eight
 # muons, and an edge filter, a difference of small numbers, shows mostly Poisson noise. The blur averages that away,
 # and a bright spot remains: the core of the shower.
 #
@@ -356,7 +356,7 @@ for width in (0, 1, 2, 3, 4, 6):  # pixels
 # %% [markdown]
 # The pixel with most muons lies 141 m off the core in the median; after a blur with a bell of 120 m, 40 m. Too narrow
 # a bell leaves the noise, too wide a one runs into the edge of the picture. The front fit of [lesson
-# 31](31_footprints.ipynb) is better, as it knows the arrival times; this is one line, and it works because the map
+# 32](32_xmax.ipynb) is better, as it knows the arrival times; this is one line, and it works because the map
 # moves with the shower: wherever the core is, the same kernel finds it. You will measure below how far that is true.
 #
 # ## Parameters: dense or shared
@@ -893,7 +893,7 @@ for name, values in errors.items():
 
 # %% [markdown]
 # Stride 1 is equivariant to the last digit, as long as you stay inside; with the edges, zeros move in, and the
-# error is 0.33. With stride 2 or a pooling, only even shifts survive: at odd ones the error is 0.54 and 0.43. The
+# error is 0.34. With stride 2 or a pooling, only even shifts survive: at odd ones the error is 0.54 and 0.43. The
 # three convolutions together have a stride of 8, so only a shift by 8 or 16 pixels brings the same map back, moved by
 # one or two. A convolution commutes with shifts; a network with strides does not.
 #
