@@ -234,7 +234,7 @@ if __name__ == "__main__":
             "deep": (
                 Recipe(
                     lambda _: picture_networks.deep_network(),
-                    epochs=12,
+                    epochs=14,
                     small_epochs=0,
                     batch_size=250,
                     optimizer="adam",

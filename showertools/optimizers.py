@@ -14,8 +14,8 @@ def orthogonalized(matrix: Any, *, iterations: int = 3) -> Any:
     """Push all singular values of a matrix towards 1 and keep its singular vectors.
 
     An odd polynomial of the matrix changes its singular values alone, each by itself. Five iterations of this one bring
-    those above a thousandth of the largest to between 0.7 and 1.2; three, which are enough for a step, those above a
-    hundredth to between 0.3 and 1.2. No decomposition is needed, only products of matrices.
+    those from 0.002 to 1 (after division by the norm of the matrix) to between 0.68 and 1.21; three, which are enough
+    for a step, those from 0.02 on. No decomposition is needed, only products of matrices.
 
     Parameters
     ----------
