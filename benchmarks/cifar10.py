@@ -2,9 +2,9 @@
 
     python benchmarks/cifar10.py
 
-takes 6 minutes on two cores with bfloat16 instructions. The time to 80 % is that of training until 80 % of 5,000 other pictures are classified
-right, with a look after each epoch of 45,000 that is not counted, and a schedule of four epochs. Without CIFAR-10 only
-the times of an epoch are printed.
+takes 6 minutes on two cores with bfloat16 instructions. The time to 80 % is that of training until 80 % of 5,000 other
+pictures are classified right, with a look after each epoch of 45,000 that is not counted, and a schedule of four
+epochs. Without CIFAR-10 only the times of an epoch are printed.
 """
 
 import time
