@@ -1,4 +1,4 @@
-"""Augmentation of pictures: whole batches mirrored, shifted and cropped at once.
+"""Augmentation of pictures: whole batches mirrored, shifted, cropped and partly covered at once.
 
 A photograph of a cat stays one when it is mirrored or moved by two pixels. Each function takes pictures and a generator
 of random numbers, and returns new pictures of the same type; what it was given stays as it is.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from showertools import chunks
 
-__all__ = ["cropped", "mirrored", "shifted"]
+__all__ = ["cropped", "cutout", "mirrored", "shifted"]
 
 
 def cropped(pictures: NDArray[np.generic], rng: np.random.Generator, size: int) -> NDArray[np.generic]:
@@ -41,6 +41,49 @@ def cropped(pictures: NDArray[np.generic], rng: np.random.Generator, size: int) 
         raise ValueError(f"`size` should be at most {min(pictures.shape[1:3])}, that of a picture. Received: {size}")
     windows = np.lib.stride_tricks.sliding_window_view(pictures, (size, size), axis=(1, 2))  # (n, h, w, C, size, size)
     return _chosen(windows, rng)
+
+
+def cutout(
+    pictures: NDArray[np.generic], rng: np.random.Generator, size: int, *, value: float = 0
+) -> NDArray[np.generic]:
+    """Cover a square of each picture.
+
+    Parameters
+    ----------
+    pictures : numpy.ndarray
+        (n, H, W, C).
+    rng : numpy.random.Generator
+        Where the places come from.
+    size : int
+        Height and width of the square, in pixels; at least 1.
+    value : float
+        What it is covered with, in all channels; 0 is the mean colour of standardised pictures.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, H, W, C), a copy. The square may hang over an edge: its middle is equally likely to be in any pixel (at that
+        pixel's lower right corner, if `size` is even).
+
+    Raises
+    ------
+    ValueError
+        If the pictures have another number of axes, or the size is not a positive integer.
+
+    References
+    ----------
+    DeVries and Taylor 2017, arXiv 1708.04552.
+    """
+    _check_pictures(pictures)
+    first = -((chunks.check_size(size, "size", minimum=1) - 1) // 2)  # of the square's rows, counted from its middle
+    row, column = rng.integers(pictures.shape[1:3], size=(len(pictures), 2)).T
+    rows, columns = (
+        (np.arange(length) - middle[:, None] >= first) & (np.arange(length) - middle[:, None] < first + size)
+        for length, middle in zip(pictures.shape[1:3], (row, column), strict=True)
+    )  # (n, H), (n, W)
+    changed = pictures.copy()
+    changed[rows[:, :, None] & columns[:, None, :]] = value
+    return changed
 
 
 def mirrored(pictures: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.generic]:

@@ -42,6 +42,37 @@ def test_a_crop_is_a_part_of_the_picture_and_all_places_come():
         np.testing.assert_array_equal(picture, pictures[0, row : row + 6, column : column + 6])
 
 
+@pytest.mark.parametrize("size", [3, 4])
+def test_cutout_covers_one_square_whose_middle_is_in_any_pixel(size):
+    pictures = ramps(3000) + 1000
+    changed = augmentation.cutout(pictures, np.random.default_rng(6), size, value=7)
+    covered = np.any(changed != pictures, axis=3)
+    assert np.all(changed[covered] == 7)
+    heights, widths = covered.any(axis=2).sum(axis=1), covered.any(axis=1).sum(axis=1)
+    np.testing.assert_array_equal(covered.sum(axis=(1, 2)), heights * widths)  # a rectangle, cut off by the edges
+    assert heights.max() == widths.max() == size
+    inside = (heights == size) & (widths == size)
+    assert abs(inside.mean() - ((9 - size) / 8) ** 2) < 0.05  # 9 - size of 8 rows, and of 8 columns; 5 sigma
+    corners = {
+        (int(rows.argmax()), int(columns.argmax()))
+        for rows, columns in zip(covered.any(axis=2), covered.any(axis=1), strict=True)
+    }
+    assert max(corners) == (8 - (size + 1) // 2, 8 - (size + 1) // 2)
+
+
+def test_cutout_of_one_pixel_covers_each_pixel_sometimes():
+    changed = augmentation.cutout(np.ones((2000, 5, 6, 3), np.float32), np.random.default_rng(7), 1)
+    covered = changed[..., 0] == 0
+    assert np.all(covered.sum(axis=(1, 2)) == 1)
+    assert covered.any(axis=0).all()
+
+
+@pytest.mark.parametrize("size", [0, 2.5])
+def test_cutout_of_no_size_is_refused(size):
+    with pytest.raises(ValueError, match="`size` should be"):
+        augmentation.cutout(ramps(2), np.random.default_rng(1), size)
+
+
 @pytest.mark.parametrize("size", [0, 9, 2.5])
 def test_impossible_crops_are_refused(size):
     with pytest.raises(ValueError, match="`size` should be"):
@@ -55,7 +86,11 @@ def test_no_shift_changes_nothing():
     assert not np.shares_memory(changed, pictures)
 
 
-@pytest.mark.parametrize("augment", [augmentation.mirrored, augmentation.shifted])
+def small_cutout(pictures, rng):
+    return augmentation.cutout(pictures, rng, 2)
+
+
+@pytest.mark.parametrize("augment", [augmentation.mirrored, augmentation.shifted, small_cutout])
 def test_type_seed_and_input_are_kept(augment):
     pictures = ramps(50).astype(np.uint8)
     before = pictures.copy()
@@ -66,7 +101,11 @@ def test_type_seed_and_input_are_kept(augment):
     assert first.shape == pictures.shape
 
 
-@pytest.mark.parametrize("augment", [augmentation.mirrored, augmentation.shifted])
+def small_cutout(pictures, rng):
+    return augmentation.cutout(pictures, rng, 2)
+
+
+@pytest.mark.parametrize("augment", [augmentation.mirrored, augmentation.shifted, small_cutout])
 def test_other_axes_are_refused(augment):
     with pytest.raises(ValueError, match=r"`pictures` should have the shape \(n, H, W, C\)\. Received: \(8, 8, 2\)"):
         augment(ramps(1)[0], np.random.default_rng(1))
