@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from showertools import datasets, fast_training, optimizers, picture_networks, precision, weights
-from showertools.augmentation import cropped, mirrored, shifted
+from showertools.augmentation import cropped, cutout, mirrored, shifted
 from showertools.batches import AugmentedBatches
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -40,6 +40,7 @@ class Recipe:
     label_smoothing: float = 0.2
     mirror: bool = True
     shift: int = 2
+    cutout: int = 0
     copies: int = 1
 
 
@@ -59,6 +60,8 @@ def augmentation(recipe: Recipe, *, small: bool) -> Callable[[np.ndarray, np.ran
             pictures = cropped(pictures, rng, 24)
         elif recipe.shift:
             pictures = shifted(pictures, rng, recipe.shift)
+        if recipe.cutout:
+            pictures = cutout(pictures, rng, recipe.cutout)
         return mirrored(pictures, rng) if recipe.mirror else pictures
 
     return augment

@@ -523,8 +523,11 @@ network = networks[0]
 # weight of zero. Guess what you will find: pieces of wheels and ears, or something simpler?
 
 # %%
+keras.utils.set_random_seed(1)
+start = convolutional().layers[2].get_weights()[0]  # what the training of `network` began with
 kernel = network.layers[2].get_weights()[0]  # (5, 5, 3, 32)
-picture_plots.pictures(picture_plots.filters(kernel), columns=16, size=0.7)
+shown = [picture_plots.filters(weights) for weights in (kernel, kernel - start)]
+picture_plots.pictures(np.concatenate(shown), columns=16, size=0.7)
 plt.show()
 grey = 3 * (kernel.mean(axis=2) ** 2).sum(axis=(0, 1)) / (kernel**2).sum(axis=(0, 1, 2))  # (32,)
 print(f"{np.sum(grey > 0.8)} of 32 filters are nearly colourless, {np.sum(grey < 0.2)} nearly blind to brightness")
