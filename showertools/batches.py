@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from showertools import chunks
 from showertools.symmetry import N_SYMMETRIES, turned
 
+_WORKERS = 2
+"""Threads that prepare batches while the network learns. With one, Keras leaves that to `tf.data`, which tunes itself,
+and at the end of an epoch waits for its tuning to wake up: up to as long as the epoch took (TensorFlow 2.21)."""
+
 
 class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches in a new order each epoch, each turned by one of the eight symmetries of a square.
@@ -39,7 +43,7 @@ class TurnedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(
         self, pictures: NDArray[np.floating], targets: NDArray[np.generic], *, batch_size: int = 64, seed: int
     ) -> None:
-        super().__init__()
+        super().__init__(workers=_WORKERS)
         chunks.check_size(batch_size, "batch_size", minimum=1)
         if pictures.ndim != 4 or pictures.shape[1] != pictures.shape[2]:
             raise ValueError(f"`pictures` should have the shape (n, H, H, C). Received: {pictures.shape}")
@@ -81,7 +85,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
     batch_size : int
         Pictures in a batch; a last, smaller batch is left out.
     seed : int
-        Of order and augmentation. The same seed gives the same batches if they are asked for in order.
+        Of order and augmentation. The same seed gives the same batches.
     copies : int
         How often each chosen picture stands in a batch, each time augmented anew; divides `batch_size`. With 2 copies
         an epoch has twice as many batches.
@@ -107,7 +111,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         copies: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=_WORKERS)
         chunks.check_size(batch_size, "batch_size", minimum=1)
         if batch_size % chunks.check_size(copies, "copies", minimum=1):
             raise ValueError(f"`copies` should divide the batch of {batch_size}. Received: {copies}")
@@ -117,7 +121,7 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
             raise ValueError(f"`pictures` should fill a batch of {batch_size // copies}. Received: {len(pictures)}")
         self._pictures, self._targets, self._augment = pictures, targets, augment
         self._different, self._copies = batch_size // copies, copies
-        self._rng = np.random.default_rng(chunks.check_size(seed, "seed", minimum=0))
+        self._seed, self._epoch = chunks.check_size(seed, "seed", minimum=0), -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
@@ -128,8 +132,12 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Return batch number `index`: pictures (B, ...) and targets (B, ...)."""
         chosen = self._order[index * self._different : (index + 1) * self._different]
         chosen = np.repeat(chosen, self._copies)  # (B,)
-        return self._augment(self._pictures[chosen], self._rng), self._targets[chosen]
+        rng = np.random.default_rng(
+            (self._seed, self._epoch, 1 + index)
+        )  # its own: batches are made in several threads
+        return self._augment(self._pictures[chosen], rng), self._targets[chosen]
 
     def on_epoch_end(self) -> None:
         """Draw a new order."""
-        self._order = self._rng.permutation(len(self._pictures))
+        self._epoch += 1
+        self._order = np.random.default_rng((self._seed, self._epoch, 0)).permutation(len(self._pictures))

@@ -109,3 +109,35 @@ def test_wrong_arguments_of_augmented_batches(pictures, changes, message):
     given = {"pictures": pictures, "targets": np.arange(50), "augment": add_noise, "batch_size": 10, "seed": 1}
     with pytest.raises(ValueError, match=message):
         AugmentedBatches(**{**given, **changes})
+
+
+@pytest.mark.parametrize("kind", ["turned", "augmented"])
+def test_a_training_sees_the_batches_in_their_order_epoch_by_epoch(pictures, kind):
+    import keras
+
+    targets = np.random.default_rng(2).normal(size=(50, 1)).astype(np.float32)
+
+    def batches():
+        if kind == "turned":
+            return TurnedBatches(pictures, targets, batch_size=5, seed=3)
+        return AugmentedBatches(pictures, targets, add_noise, batch_size=5, seed=3)
+
+    def model():
+        layers = [keras.Input((4, 4, 2)), keras.layers.Flatten(), keras.layers.Dense(1, kernel_initializer="ones")]
+        linear = keras.Sequential(layers)
+        linear.compile(keras.optimizers.SGD(0.01), "mse")
+        return linear
+
+    def by_hand(first_epoch):
+        linear, some = model(), batches()
+        for epoch in range(first_epoch + 3):
+            for index in range(len(some) if epoch >= first_epoch else 0):
+                linear.train_on_batch(*some[index])
+            some.on_epoch_end()
+        return linear.get_weights()[0]
+
+    fitted = model()
+    fitted.fit(batches(), epochs=3, shuffle=False, verbose=0)
+    found = fitted.get_weights()[0]
+    # Keras may end an epoch before the first, when it builds what it trains with.
+    assert any(np.allclose(found, by_hand(first_epoch), rtol=1e-5) for first_epoch in (0, 1))
