@@ -28,11 +28,10 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the defaults are the lesson's, which takes one more small epoch without 16 bits."""
+    """How to train; the defaults are the lesson's. Stages are pairs: size of the pictures, number of epochs."""
 
     build: Callable[[np.ndarray], keras.Model] = fast_training.network
-    epochs: int = 9
-    small_epochs: int = 4
+    stages: tuple[tuple[int, int], ...] = ((24, 4), (32, 5))
     batch_size: int = 1000
     optimizer: str = "muon"
     learning_rate: float = 0.24
@@ -52,12 +51,12 @@ def standardized(train: dict, *others: dict) -> list[np.ndarray]:
     return [(part["image"] - mean) / std for part in (train, *others)]
 
 
-def augmentation(recipe: Recipe, *, small: bool) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
-    """Return the augmentation of a recipe, for whole pictures or for parts of 24×24 pixels."""
+def augmentation(recipe: Recipe, size: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Return the augmentation of a recipe, for whole pictures or for smaller parts of them."""
 
     def augment(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if small:
-            pictures = cropped(pictures, rng, 24)
+        if size < pictures.shape[1]:
+            pictures = cropped(pictures, rng, size)
         elif recipe.shift:
             pictures = shifted(pictures, rng, recipe.shift)
         if recipe.cutout:
@@ -82,19 +81,9 @@ def trained(
     keras.utils.set_random_seed(seed)
     model = recipe.build(pictures[:5000])
     targets = keras.utils.to_categorical(labels, 10)
-    small, whole = (
-        AugmentedBatches(
-            pictures,
-            targets,
-            augmentation(recipe, small=small),
-            batch_size=recipe.batch_size,
-            seed=seed + 100 * small,
-            copies=recipe.copies,
-        )
-        for small in (True, False)
-    )
-    epochs = recipe.epochs // recipe.copies
-    rate = learning_rate(recipe, len(whole) * epochs)
+    stages = [(size, epochs // recipe.copies) for size, epochs in recipe.stages]
+    steps = len(pictures) * recipe.copies // recipe.batch_size * sum(epochs for _, epochs in stages)
+    rate = learning_rate(recipe, steps)
     chosen = {
         "muon": lambda: optimizers.Muon(rate),
         "sgd": lambda: keras.optimizers.SGD(rate, momentum=0.85, nesterov=True, weight_decay=5e-4),
@@ -105,9 +94,16 @@ def trained(
     model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=5)
     start = time.perf_counter()
     history = []
-    for batches, number in ((small, recipe.small_epochs), (whole, epochs - recipe.small_epochs)):
-        if number:
-            history += model.fit(batches, epochs=number, verbose=0).history["accuracy"]
+    for number, (size, epochs) in enumerate(stages):
+        batches = AugmentedBatches(
+            pictures,
+            targets,
+            augmentation(recipe, size),
+            batch_size=recipe.batch_size,
+            seed=seed + 100 * number,
+            copies=recipe.copies,
+        )
+        history += model.fit(batches, epochs=epochs, verbose=0).history["accuracy"]
     return model, history, time.perf_counter() - start
 
 
@@ -134,7 +130,7 @@ def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int]) ->
         attributes = {
             "command": f"python notebooks/train_cifar10.py {name}",
             "seeds": list(seeds)[: len(models)],
-            "epochs": recipe.epochs,
+            "epochs": sum(epochs for _, epochs in recipe.stages),
             "policy": keras.mixed_precision.dtype_policy().name,
             "test_accuracy": [values[0] for values in reached],
             "test_accuracy_of_views": [values[1] for values in reached],
@@ -170,7 +166,7 @@ def units(unit: Callable, width: int) -> Callable[[np.ndarray], keras.Model]:
     return lambda _: picture_networks.unit_network(unit, width)
 
 
-COMPARED = Recipe(narrow, epochs=8, small_epochs=0, batch_size=250)
+COMPARED = Recipe(narrow, stages=((32, 8),), batch_size=250)
 UNITS = replace(COMPARED, optimizer="adam", learning_rate=0.003)
 COMPARISONS = {
     "everything": COMPARED,
@@ -178,7 +174,7 @@ COMPARISONS = {
     "kernels start at random": replace(COMPARED, build=random_start),
     "SGD in place of Muon": replace(COMPARED, optimizer="sgd", learning_rate=1.6),
     "no label smoothing": replace(COMPARED, label_smoothing=0.0),
-    "small pictures first": replace(COMPARED, epochs=10, small_epochs=4),
+    "small pictures first": replace(COMPARED, stages=((24, 4), (32, 6))),
     "no mirror images": replace(COMPARED, mirror=False),
     "no shifts": replace(COMPARED, shift=0),
     "constant rate": replace(COMPARED, schedule="constant"),
@@ -224,7 +220,6 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["ensemble", "deep", "best", "comparisons"])
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--names", nargs="+", choices=list(COMPARISONS), default=list(COMPARISONS))
-    parser.add_argument("--epochs", type=int)
     parser.add_argument("--out", type=Path, help="another file than that in data/")
     parser.add_argument("--float32", action="store_true", help="even where 16 bits are faster")
     options = parser.parse_args()
@@ -234,12 +229,11 @@ if __name__ == "__main__":
         make_comparisons(options.out or DATA / "cifar10_comparisons.h5", options.names, options.seeds or [1, 2, 3])
     else:
         recipes = {
-            "ensemble": (Recipe(small_epochs=4 if sixteen_bits else 5), [2, 3, 4, 5]),
+            "ensemble": (Recipe() if sixteen_bits else Recipe(stages=((20, 2), (24, 2), (32, 5))), [2, 3, 4, 5]),
             "deep": (
                 Recipe(
                     lambda _: picture_networks.deep_network(),
-                    epochs=14,
-                    small_epochs=0,
+                    stages=((32, 14),),
                     batch_size=250,
                     optimizer="adam",
                     learning_rate=0.003,
@@ -249,14 +243,12 @@ if __name__ == "__main__":
             "best": (
                 Recipe(
                     lambda seen: fast_training.network(seen, widths=(64, 256, 256)),
-                    epochs=32,
-                    small_epochs=10,
+                    stages=((24, 8), (32, 18)),
                     cutout=8,
                 ),
                 [1],
             ),
         }
         recipe, seeds = recipes[options.what]
-        recipe = replace(recipe, epochs=options.epochs or recipe.epochs)
         path = options.out or DATA / f"cifar10_{options.what}.h5"
         make_weights(options.what, path, recipe, options.seeds or seeds)

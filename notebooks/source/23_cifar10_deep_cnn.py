@@ -333,8 +333,9 @@ print(f"spread over seeds, all recipes together: {seed_spread:.2f} points")
 # 50,000 pictures wait in memory as numbers of 8 bits.
 #
 # The second saves time: the work of a convolution goes with the number of pixels. The first four of nine epochs are
-# content with parts of 24×24 pixels (`cropped`), a bit more than half the work. The network below takes pictures of
-# any size, because it ends with the maximum of each map.
+# content with parts of 24×24 pixels (`cropped`), a bit more than half the work; on slower processors the first two
+# of them with parts of 20×20. The network below takes pictures of any size, because it ends with the maximum of each
+# map.
 
 
 # %%
@@ -343,15 +344,15 @@ def whole(batch, rng):
     return standardised(mirrored(shifted(batch, rng, largest=2), rng))
 
 
-def piece(batch, rng):
-    """Parts (B, 24, 24, 3) of pictures, mirrored at random, standardised."""
-    return standardised(mirrored(cropped(batch, rng, 24), rng))
+def pieces(size):
+    """An augmentation: parts (B, size, size, 3) of pictures, mirrored at random, standardised."""
+    return lambda batch, rng: standardised(mirrored(cropped(batch, rng, size), rng))
 
 
 rng = np.random.default_rng(1)
 versions = np.repeat(pictures[:1], 8, axis=0)
 shown = np.zeros((16, 32, 32, 3))
-shown[:8], shown[8:, 4:28, 4:28] = whole(versions, rng), piece(versions, rng)
+shown[:8], shown[8:, 4:28, 4:28] = whole(versions, rng), pieces(24)(versions, rng)
 picture_plots.pictures(np.clip((shown * spread + mean) / 255, 0, 1), columns=8, size=1.1)
 plt.show()
 
@@ -890,19 +891,21 @@ def train_network(model, stages, some=pictures, some_targets=targets, *, seed, b
 
 # %%
 keras.mixed_precision.set_dtype_policy(precision.fastest_policy())
-sixteen_bits = precision.fastest_policy() != "float32"
-small, large, batch_size = profile.pick(full=(4, 5, 1000) if sixteen_bits else (5, 4, 1000), quick=(1, 1, 100))
+stages = [(pieces(24), 4), (whole, 5)]
+if precision.fastest_policy() == "float32":  # slower: be content with less at first
+    stages = [(pieces(20), 2), (pieces(24), 2), (whole, 5)]
+stages, batch_size = profile.pick(full=(stages, 1000), quick=([(pieces(24), 1), (whole, 1)], 100))
 keras.utils.set_random_seed(1)
 own = build()
-known_right, seconds = train_network(own, [(piece, small), (whole, large)], seed=1, batch_size=batch_size)
+known_right, seconds = train_network(own, stages, seed=1, batch_size=batch_size)
 print(f"{n_trainable(own):,} parameters, {n_products(own) / 1e6:.0f} million products a picture")
-print(f"{seconds[-1]:.0f} s for {small + large} epochs with {keras.mixed_precision.dtype_policy().name}")
+print(f"{seconds[-1]:.0f} s for {len(seconds)} epochs with {keras.mixed_precision.dtype_policy().name}")
 
 # %%
 earlier = {"dense network, lesson 21": 0.56, "convolutional network, lesson 22": 0.75}
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
 axes.plot(seconds, known_right, "o-", color="#0072b2", label="accuracy in training, mean of an epoch")
-axes.axvspan(0, seconds[small - 1], color="#56b4e9", alpha=0.2, label="parts of 24×24 pixels")
+axes.axvspan(0, seconds[-1 - stages[-1][1]], color="#56b4e9", alpha=0.2, label="parts of pictures")
 for (name, value), style in zip(earlier.items(), (":", "--")):
     axes.axhline(value, color="#d55e00", linestyle=style, label=f"{name}, in the end")
 axes.set(xlabel="time [s]", ylabel="accuracy", xlim=0, ylim=(0, 1))
