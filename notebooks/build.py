@@ -58,7 +58,7 @@ def build(path: Path, folder: Path, *, run: bool = True) -> None:
     Raises
     ------
     LessonError, ExecutionError
-        If the source or a cell is at fault. Both notebooks are then what they were before.
+        If the source or a cell is at fault. Both notebooks are then what they were before; what ran is kept in `runs/`.
     """
     start = time.perf_counter()
     lesson = read_lesson(path)
@@ -67,8 +67,14 @@ def build(path: Path, folder: Path, *, run: bool = True) -> None:
     stored = folder / "solutions" / f"{lesson.name}.ipynb"
     if run:
         print(f"{lesson.name}: running at full size", flush=True)
-        execute(solved, folder=folder, profile="full", show_progress=True)
-        tidy(solved)
+        try:
+            execute(solved, folder=folder, profile="full", show_progress=True)
+            tidy(solved)
+        except ExecutionError as error:
+            aside = folder.parent / "runs" / f"{lesson.name}_refused.ipynb"
+            aside.parent.mkdir(exist_ok=True)
+            nbformat.write(solved, aside)
+            raise ExecutionError(f"{error}\n\nWhat ran is kept in {aside}.") from None
     else:
         copy_outputs(lesson, read_notebook(stored), solved)
     task_notebook = to_text(exercise(lesson, solved))

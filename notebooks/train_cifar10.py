@@ -229,7 +229,7 @@ if __name__ == "__main__":
         make_comparisons(options.out or DATA / "cifar10_comparisons.h5", options.names, options.seeds or [1, 2, 3])
     else:
         recipes = {
-            "ensemble": (Recipe() if sixteen_bits else Recipe(stages=((20, 2), (24, 2), (32, 5))), [2, 3, 4, 5]),
+            "ensemble": (Recipe() if sixteen_bits else Recipe(stages=((20, 2), (24, 2), (32, 6))), [2, 3, 4, 5]),
             "deep": (
                 Recipe(
                     lambda _: picture_networks.deep_network(),

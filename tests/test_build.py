@@ -377,6 +377,20 @@ def test_lessons_are_found_by_number_or_name():
     assert lessons.lesson_paths("01", folder) == lessons.lesson_paths("01_tiny", folder) == [TINY]
 
 
+def test_what_ran_before_an_output_was_refused_is_kept_aside(tmp_path):
+    text = TINY.read_text(encoding="utf-8") + '\n# %%\nprint("/home/me/x")\n'
+    source = tmp_path / "01_tiny.py"
+    source.write_text(text, encoding="utf-8")
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    with pytest.raises(execution.ExecutionError, match="a path of this machine") as failure:
+        build.build(source, folder)
+    aside = tmp_path / "runs" / "01_tiny_refused.ipynb"
+    assert str(aside) in str(failure.value)
+    assert read(aside).cells[-1].outputs[0].text == "/home/me/x\n"
+    assert not list(folder.iterdir())
+
+
 def test_an_open_exercise_runs_to_its_end():
     said, seconds = lesson_trials.run_open(read_lesson(TINY), TINY.parent)
     assert list(said.values()) == ["Task 1: still open.\n", "Task 2: still open.\n"]

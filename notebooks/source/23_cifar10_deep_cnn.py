@@ -893,7 +893,7 @@ def train_network(model, stages, some=pictures, some_targets=targets, *, seed, b
 keras.mixed_precision.set_dtype_policy(precision.fastest_policy())
 stages = [(pieces(24), 4), (whole, 5)]
 if precision.fastest_policy() == "float32":  # slower: be content with less at first
-    stages = [(pieces(20), 2), (pieces(24), 2), (whole, 5)]
+    stages = [(pieces(20), 2), (pieces(24), 2), (whole, 6)]
 stages, batch_size = profile.pick(full=(stages, 1000), quick=([(pieces(24), 1), (whole, 1)], 100))
 keras.utils.set_random_seed(1)
 own = build()
