@@ -546,14 +546,15 @@ for seed in (1, 2, 3):
 network = networks[0]
 
 # %% [markdown]
-# All three end near 79 % of the training and 75 to 77 % of the validation pictures: a gap of two to four points (the
-# training pictures are counted mirrored and moved). The three seeds differ by up to two points: from one of them
-# alone you would not know the accuracy better than that.
+# All three end near 79 % of the training and 75 to 76 % of the validation pictures: a gap of three points (the
+# training pictures are counted mirrored and moved). The three seeds differ by up to a point: from one of them alone
+# you would not know the accuracy better than that.
 #
 # ## What the filters look for
 #
 # A filter of the first layer is itself a small picture: 5×5 pixels with three colours, 75 numbers. Mid-grey is a
-# weight of zero. Guess what you will find: pieces of wheels and ears, or something simpler?
+# weight of zero. Guess what you will find: pieces of wheels and ears, or something simpler? The upper two rows show
+# the 32 filters as they are, the lower two what the training has added to them, since it began with random ones.
 
 # %%
 keras.utils.set_random_seed(1)
@@ -566,9 +567,10 @@ grey = 3 * (kernel.mean(axis=2) ** 2).sum(axis=(0, 1)) / (kernel**2).sum(axis=(0
 print(f"{np.sum(grey > 0.8)} of 32 filters are nearly colourless, {np.sum(grey < 0.2)} nearly blind to brightness")
 
 # %% [markdown]
-# Neither, at first sight: they look like noise. None of the 32 is nearly colourless, seven hardly react to brightness
-# (of random filters, one in 32 would do so). Training has moved each weight away from a random start, and nothing in
-# it asks a filter to be smooth. What a filter has learned shows better in the maps it makes.
+# As they are, the filters look like noise: they still hold the noise that they began with, and nothing in the training
+# asks for its removal. What was added is far from noise: edges in several directions, bars, and patches of one colour
+# beside another. No wheel, no ear. None of the 32 filters is nearly colourless, seven hardly react to brightness (of
+# random filters, one in 32 would do so).
 #
 # Now follow one picture, the first automobile of the validation pictures, through the network: the 16 strongest of 32
 # maps of the first layer, the 16 strongest of 64 of the second, and the 128 numbers of the third.
@@ -618,10 +620,10 @@ share, chance = (np.mean([np.bincount(labels[eight]).max() / 8 for eight in some
 print(f"{share:.0%} of the eight favourites belong to the class most frequent among them; by chance {chance:.0%}")
 
 # %% [markdown]
-# A channel of the third layer does have a taste: three of the five like red vehicles best, one vehicles of any
-# colour, one something upright in the middle, be it a bird, a horse or a cat. That is more than an edge, and less
-# than a class: over all 128 channels, 62 % of the eight favourites belong to one class, twice as many as in a random
-# draw.
+# A channel of the third layer does have a taste: three of the five like red cars best (and a red sunset), one what
+# stands before water or sky with a horizon, one black beside white, be it a dog, a horse or a cat. That is more than
+# an edge, and less than a class: over all 128 channels, 59 % of the eight favourites belong to one class, twice as
+# many as in a random draw.
 #
 # ## How far does a neuron see?
 #
@@ -944,8 +946,8 @@ for name, values in errors.items():
 
 # %% [markdown]
 # Stride 1 is equivariant to the last digit, as long as you stay inside. At the edges, 'same' puts zeros where
-# `np.roll` puts the other side of the picture: with them the error is 0.34. With stride 2 or a pooling, only even
-# shifts survive: at odd ones the error is 0.54 and 0.43. The three convolutions together have a stride of 8, so only
+# `np.roll` puts the other side of the picture: with them the error is 0.33. With stride 2 or a pooling, only even
+# shifts survive: at odd ones the error is 0.53 and 0.42. The three convolutions together have a stride of 8, so only
 # a shift by 8 or 16 pixels brings the same map back, moved by one or two. A convolution commutes with shifts; a
 # network with strides only with multiples of their product.
 #
@@ -990,8 +992,8 @@ plt.show()
 
 # %% [markdown]
 # The answer suffers, too. Moved by two pixels, 84 % of the pictures keep their class in the network of this lesson,
-# 74 % without augmentation, and 77 % in the dense network, whose answers are wrong more often to begin with. At eight
-# pixels, the 75 % of the first have become 50 to 53 %. The network without augmentation was trained for 5 epochs in
+# 74 % without augmentation, and 78 % in the dense network, whose answers are wrong more often to begin with. At eight
+# pixels, the 75 % of the first have become 50 to 54 %. The network without augmentation was trained for 5 epochs in
 # place of 18, so not all that lies between the two is due to augmentation.
 #
 # ## Beside what else there is
@@ -1068,7 +1070,7 @@ for name, several in answers.items():
     print(f"accuracy on {n_test} test pictures, {name}: {np.mean(values):.1f}{spread} %")
 
 # %% [markdown]
-# 75.0 ± 0.4 % (three seeds), and 76.7 ± 0.5 % if the mirror image is asked as well. The binomial error of 10,000
+# 75.0 ± 0.5 % (three seeds), and 76.7 ± 0.5 % if the mirror image is asked as well. The binomial error of 10,000
 # pictures, the bars, is 0.4 points. The same architecture with filters nobody trained reaches 33 %, edge directions
 # by hand 53 %, about as much as a dense network after eight epochs. So most of the gain is in the learned filters.
 # (One draw of random filters, 128 numbers and a linear classifier: with more of them you would get further, see *Go
@@ -1171,9 +1173,9 @@ for name, build in (("network of the talk", convolutional), ("yours", build_bett
     print(f"{name}, {size}: {np.mean(found):.1f} % ({min(found):.1f} to {max(found):.1f}) of the validation pictures")
 
 # %% [markdown]
-# With 6,000 pictures and four epochs, both are far from trained: 45.7 % for the network of the talk, 46.4 % for one
-# with a third of its parameters that sees every pixel. The ranges of the three seeds just miss each other: a hint, no
-# proof. Yours?
+# With 6,000 pictures and four epochs, both are far from trained: 46.3 % for the network of the talk, and as much for
+# one with a third of its parameters that sees every pixel. Yours? (There is no end to this: [lesson
+# 23](23_cifar10_deep_cnn.ipynb) goes on.)
 #
 # ## What you learned
 #
