@@ -243,8 +243,7 @@ if __name__ == "__main__":
             "best": (
                 Recipe(
                     lambda seen: fast_training.network(seen, widths=(64, 256, 256)),
-                    stages=((24, 8), (32, 18)),
-                    cutout=8,
+                    stages=((24, 8), (32, 10)),
                 ),
                 [1],
             ),
