@@ -56,7 +56,6 @@ _SIGNS = {
     "bin_width": _POSITIVE,
     "response_time": _NOT_NEGATIVE,
     "pedestal_noise": _NOT_NEGATIVE,
-    "relative_noise": _NOT_NEGATIVE,
     "saturation": _POSITIVE,
     "accidental_window": _NOT_NEGATIVE,
 }
@@ -97,9 +96,9 @@ class ArrayModel:
         The maximum lies at least so high above the ground [m]; Xmax is drawn from the part of its distribution.
     signal_at_1000_m : tuple of float
         Expected signal 1000 m from the axis [VEM] of a proton shower of 10^19 eV, at the depth where the attenuation
-        is 1. With the defaults it is 48 VEM in all at 38° and the mean Xmax: Auger's calibration
-        E = 0.186 EeV·(S38/VEM)^1.031, Phys. Rev. D 102 (2020) 062005, doi:10.1103/PhysRevD.102.062005. The muonic
-        share there, 40 %, is about what full simulations give; from memory.
+        is 1. With the defaults 47 VEM at 38° for protons and 49 VEM for iron. Auger's calibration,
+        E = 0.186 EeV·(S38/VEM)^1.031, Phys. Rev. D 102 (2020) 062005, doi:10.1103/PhysRevD.102.062005, gives 48 VEM.
+        The muonic shares there, 43 and 58 %, are about those of full simulations; from memory.
     energy_exponent : tuple of float
         Each signal goes with E to this power. Muons: 0.92, between the 0.90 and 0.93 of full simulations (from memory).
     mass_exponent : float
@@ -123,7 +122,8 @@ class ArrayModel:
         "power law": (ΔX/100)^-a, at most 10.
     profile_maximum, profile_start, attenuation_length : tuple of float
         Parameters of "gaisser-hillas" [g/cm²], in ΔX. Chosen so that the total at 1000 m falls with the zenith angle
-        about as Auger's constant-intensity cut says (to 0.47 of S38 at 60°, from memory).
+        about as Auger's constant-intensity cut says: 1.17 and 0.46 of S38 at 0° and 60°, Auger 1.06 and 0.47 (from
+        memory).
     attenuation_exponent : tuple of float
         a of "power law".
     most_particles : float
@@ -158,14 +158,14 @@ class ArrayModel:
     pedestal, pedestal_noise : float
         Mean and standard deviation of what every bin has besides particles [VEM]; 0 for a subtracted baseline.
     relative_noise : float
-        Standard deviation of the noise of a bin relative to its signal.
+        Standard deviation of the noise of a bin relative to its signal, at most 0.15.
     clip_at_zero : bool
         Whether bins below 0 are set to 0.
     threshold : float
         A station triggers if the sum of its bins is at least this [VEM]; about where half of Auger's stations do.
     saturation : float
         Largest content of a bin [VEM], infinite for none. 180 VEM in 25 ns is about where a low-gain channel of Auger's
-        first electronics ends; stations then saturate within some 500 m of the axis at 10^19.5 eV.
+        first electronics ends; at 10^19.5 eV, stations saturate within some 400 m of the axis.
     dead_fraction : float
         Probability that a station does not work in an event.
     accidental_fraction : float
@@ -186,7 +186,7 @@ class ArrayModel:
     mass_numbers: tuple[int, ...] = (1, 4, 14, 56)
     hadronic_model: str = "EPOS-LHC"
     height_of_maximum: float = 200.0
-    signal_at_1000_m: Pair = (19.5, 33.0)
+    signal_at_1000_m: Pair = (20.5, 34.5)
     energy_exponent: Pair = (0.92, 1.0)
     mass_exponent: float = 0.08
     muon_fluctuation: float = 0.16
@@ -237,11 +237,11 @@ class ArrayModel:
         Where the description leaves a choice, or we differ:
 
         - The expected numbers of particles become Poisson counts. The published code rounds down a normal number of the
-          same width, which takes half a particle a component from each station on average.
+          same width, which takes half a particle a component from each station on average, and 1.6 % of the triggers.
         - Only particles within the 2000 ns of the trace count, also for the error of the time.
         - The noise of 5 % is that of the particles in a bin; pedestal and its noise come on top; then bins are clipped
           at 0. The signal is the sum of the trace: the pedestal, 96 VEM in all, is part of it.
-        - A station is kept if its signal is at least 80·1.2·1.2 VEM. One in 4,000 without any particle is.
+        - A station is kept if its signal is at least 80·1.2·1.2 VEM. One in 5,000 without any particle is.
         - ΔX is the difference of the slant depths of maximum and ground in the direction of the maximum as the station
           sees it, in a flat atmosphere.
         - The layout is hexagonal ("offset") with a station in the middle, where the disc of the cores is centred.
@@ -316,9 +316,9 @@ class ArrayModel:
             elif field.type == "float" and not (field.name == "saturation" and value == np.inf):
                 _checks.number(value, field.name, sign)
         object.__setattr__(self, "mass_numbers", _checks.mass_numbers(self.mass_numbers))
-        for name in ("dead_fraction", "accidental_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` should lie between 0 and 1. Received: {getattr(self, name)!r}")
+        for name, most in (("dead_fraction", 1), ("accidental_fraction", 1), ("relative_noise", 0.15)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"`{name}` should lie between 0 and {most}. Received: {getattr(self, name)!r}")
         self._check_array()
         self._check_showers()
 

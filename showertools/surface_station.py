@@ -217,7 +217,7 @@ def _expected_bins(expected: Float32, median: Float32, lag: Float32, model: Arra
     edges = model.bin_edges[1:].astype(np.float32)
     arrived = np.zeros((expected.shape[1], model.n_bins + 1), np.float32)
     for number, middle, late in zip(expected, median, lag, strict=True):
-        start = np.float32(_NORMAL_RANGE * step) - np.log(middle) * np.float32(step / model.arrival_width)
+        start = np.float32(_NORMAL_RANGE * step + 0.5) - np.log(middle) * np.float32(step / model.arrival_width)
         if np.any(late):
             place = np.log(np.maximum(edges - late[:, None], _NEGLIGIBLE))
             place *= np.float32(step / model.arrival_width)
