@@ -187,15 +187,22 @@ def _draw_traces(
     """Return number of particles (K,), traces (K, bins) and which of them are saturated (K,)."""
     trace = _draw_bins(rng, _expected_bins(expected, median, lag, model), expected.sum(axis=0), number)
     particles = trace.sum(axis=1)
-    if model.response_time:
-        decay = np.exp(-model.bin_width / model.response_time)
-        trace = filters.lfilter(np.array([1 - decay], np.float32), np.array([1, -decay], np.float32), trace, axis=1)
+    trace = _respond(trace, model)
     _add_noise(rng, trace, noise, model)
     saturated = np.zeros(len(trace), bool)
     if np.isfinite(model.saturation):
         saturated = trace.max(axis=1, initial=0) >= model.saturation
         np.minimum(trace, np.float32(model.saturation), out=trace)
     return particles, trace, saturated
+
+
+def _respond(trace: NDArray[np.floating], model: ArrayModel) -> NDArray[np.floating]:
+    """Return traces (..., bins) after the light of each particle has decayed, as `surface_expectation.response`."""
+    if model.response_time == 0:
+        return trace
+    decay = np.exp(-model.bin_width / model.response_time)
+    feed, back = np.array([1 - decay], trace.dtype), np.array([1, -decay], trace.dtype)
+    return np.asarray(filters.lfilter(feed, back, trace, axis=-1))
 
 
 def _draw_bins(rng: np.random.Generator, bins: Float32, expected: Float32, number: NDArray[np.int64]) -> Float32:
@@ -293,14 +300,15 @@ def _draw_sums(
     share = np.minimum(seen / np.maximum(expected.sum(axis=0), _NEGLIGIBLE), 1)
     particles = rng.poisson(np.where(known, 0, seen)).astype(np.float32)
     particles[known] = rng.binomial(number[known], share[known])
-    squares = np.maximum(squares, _NEGLIGIBLE) / np.maximum(seen, _NEGLIGIBLE) ** 2  # of the shares, in sum
+    squares = np.maximum(squares / np.maximum(seen, 1e-6) ** 2, 1e-6)  # of the shares, in sum
     signal = particles + np.float32(model.n_bins * model.pedestal)
     variance = np.full_like(signal, model.n_bins * model.pedestal_noise**2)
     if model.relative_noise:
         variance += model.relative_noise**2 * particles * (1 + np.maximum(particles - 1, 0) * squares)
     if model.clip_at_zero and model.pedestal_noise:
         mean, clipped = _clipped_noise(model.pedestal, model.pedestal_noise)
-        empty = np.maximum(model.n_bins - -np.expm1(-particles * squares) / squares, 0)  # as if 1/squares bins were hit
+        filled = -np.expm1(-particles * squares) / squares  # as if 1/squares bins could be hit, all alike
+        empty = np.maximum(model.n_bins - filled, 0)
         signal += empty * np.float32(mean - model.pedestal)
         variance += empty * np.float32(clipped - model.pedestal_noise**2)
     return particles, signal + noise * np.sqrt(variance)
@@ -314,8 +322,8 @@ def _clipped_noise(pedestal: float, noise: float) -> tuple[float, float]:
     return float(mean), float((pedestal**2 + noise**2) * above + pedestal * noise * density - mean**2)
 
 
-_ROOT_DISTANCE = np.linspace(0, np.sqrt(20_000), 256)  # √m
-_DEPTH = np.linspace(0, 2560, 65)  # g/cm²
+_ROOT_DISTANCE = np.linspace(0, np.sqrt(20_000), 129)  # √m
+_DEPTH = np.linspace(0, 2560, 33)  # g/cm²
 
 
 def _of_window(expected: Float32, distance: Float32, depth: Float32, model: ArrayModel) -> tuple[Float32, Float32]:
@@ -339,10 +347,8 @@ def _of_window(expected: Float32, distance: Float32, depth: Float32, model: Arra
 def _window_table(model: ArrayModel) -> Float32:
     """Tabulate sums over the bins of the recorded shares m and e: of m, e, m², m·e, e², in the columns."""
     distance, depth = (values.ravel() for values in np.meshgrid(_ROOT_DISTANCE**2, _DEPTH, indexing="ij"))
-    share = surface_expectation.bin_shares(
-        *surface_expectation.arrival(distance, depth, model), model
-    )  # (2, cells, bins)
-    share = filters.fftconvolve(share, surface_expectation.response(model)[None, None], axes=2)[..., : model.n_bins]
+    share = surface_expectation.bin_shares(*surface_expectation.arrival(distance, depth, model), model)
+    share = _respond(share, model)  # (2, cells, bins)
     muonic, electromagnetic = share
     products = (muonic**2, muonic * electromagnetic, electromagnetic**2)
     columns = [*share.sum(axis=-1), *(product.sum(axis=-1) for product in products)]

@@ -23,7 +23,7 @@ def assert_same(first, second):
 
 @pytest.fixture(scope="module")
 def events():
-    return surface.simulate(3_000, seed=1, traces=False)
+    return surface.simulate(24 * surface.CHUNK_SIZE, seed=1, traces=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_without_traces_the_showers_are_the_same(traced):
 
 def test_each_mass_is_a_quarter(events):
     for mass_number in (1, 4, 14, 56):
-        assert abs(np.sum(events["mass_number"] == mass_number) - 750) <= 1
+        assert np.sum(events["mass_number"] == mass_number) == 6 * surface.CHUNK_SIZE
 
 
 def test_showers_are_those_of_the_plain_loop(events):
@@ -157,10 +157,18 @@ def test_arrival_times_follow_the_front():
             assert np.corrcoef(late[often], seen.distance[0][often] ** 2)[0, 1] > 0.99
 
 
+def test_all_stations_share_the_start():
+    exact = dataclasses.replace(DEFAULT, clock_resolution=0.0, sampling_noise=0.0)
+    found = surface.simulate(500, seed=2, model=exact, traces=False)
+    start = found["time"] - seen_by(found, exact).front_time
+    assert np.nanmax(np.nanmax(start, axis=1) - np.nanmin(start, axis=1)) < 0.02
+    assert stats.kstest(np.nanmean(start, axis=1), stats.uniform(-50, 100).cdf).pvalue > 1e-3
+
+
 def test_times_scatter_as_the_resolution_says():
     model = dataclasses.replace(CLASSIC, start_spread=0.0)
     found = given_again(model, 4_000, traces=False)
-    nearest = np.nanargmax(np.nanmean(found["signal"], axis=0, where=np.isfinite(found["signal"])))
+    nearest = np.argmax(np.nan_to_num(found["signal"]).mean(axis=0))
     n = found["signal"][:, nearest] - 96
     assert np.std(found["time"][:, nearest]) == pytest.approx(480 / (1 + np.log10(n.mean())), rel=4 / np.sqrt(8_000))
 
@@ -315,18 +323,20 @@ def test_an_axis_may_have_any_length():
 
 # --- against the plain event loop ------------------------------------------------------------------------------------
 #
-# The same shower again and again: then each station of each event is an independent draw.
+# The same shower again and again, with nothing that all stations of an event have in common: then each station of each
+# event is an independent draw.
 
-N_ORACLE, N_FAST = 120, 3_000
+N_ORACLE, N_FAST = 120, 2_000
 FALSE_ALARM = 0.01  # of all tests of one comparison together, over the choice of seeds
+OPTIONS = {"dead_fraction": 0.1, "accidental_fraction": 0.05, "saturation": 60.0, "muon_fluctuation": 0.0}
 MODELS = {
-    "classic": CLASSIC,
-    "default": dataclasses.replace(DEFAULT, dead_fraction=0.1, accidental_fraction=0.05, saturation=60.0),
+    "classic": dataclasses.replace(CLASSIC, start_spread=0.0),
+    "default": dataclasses.replace(DEFAULT, start_spread=0.0, **OPTIONS),
 }
 SHOWERS = {  # axis, core, log10(E/eV), xmax; the nearest stations are hundreds of metres away
     18.7: ((0.3, 0.4, np.sqrt(0.75)), (600.0, -350.0), 18.7, 745.0),
     19.3: ((-0.5, 0.1, np.sqrt(0.74)), (700.0, 430.0), 19.3, 830.0),
-    19.9: ((0.1, -0.75, np.sqrt(0.4275)), (-500.0, 600.0), 19.9, 780.0),
+    19.9: ((0.1, -0.45, np.sqrt(0.7875)), (750.0, 440.0), 19.9, 780.0),
 }
 CASES = [(name, energy) for name in MODELS for energy in SHOWERS]
 
@@ -429,16 +439,15 @@ def test_event_loop_and_arrays_agree(oracle, name, energy, traces):
         ("classic", 19.3, "arrival_slope", 1.05),
         ("classic", 19.3, "arrival_width", 1.05),
         ("classic", 19.3, "electromagnetic_lag", 1.15),
-        ("classic", 19.3, "time_noise", 1.15),
+        ("classic", 19.3, "time_noise", 1.2),
         ("classic", 19.3, "pedestal_noise", 1.1),
-        ("classic", 19.3, "pedestal", 1.01),
+        ("classic", 19.3, "pedestal", 1.03),
         ("classic", 19.3, "relative_noise", 1.25),
         ("default", 19.3, "response_time", 1.1),
-        ("default", 19.3, "muon_fluctuation", 1.5),
         ("default", 19.3, "front_origin", 1.15),
-        ("default", 19.3, "clock_resolution", 1.4),
-        ("default", 19.3, "saturation", 1.1),
-        ("default", 19.3, "attenuation_length", 1.1),
+        ("default", 19.3, "sampling_noise", 1.2),
+        ("default", 19.9, "saturation", 1.1),
+        ("default", 19.9, "attenuation_length", 1.1),
     ],
 )
 def test_the_comparison_tells_other_models_apart(oracle, name, energy, parameter, factor):

@@ -177,7 +177,7 @@ def test_sums_are_distributed_as_those_of_traces(model, expected, distance):
 
 def test_the_comparison_of_sums_has_power():
     bins, _ = draw(np.random.default_rng(9), CLASSIC, 1e5, n=4_000)
-    for name, factor in (("relative_noise", 1.1), ("arrival_width", 1.15)):
+    for name, factor in (("relative_noise", 1.15), ("arrival_width", 1.3)):
         other = dataclasses.replace(CLASSIC, **{name: factor * getattr(CLASSIC, name)})
         sums, _ = draw(np.random.default_rng(8), other, 1e5, traces=False, n=4_000)
         assert stats.levene(sums, bins).pvalue < 1e-3
