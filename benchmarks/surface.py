@@ -79,7 +79,7 @@ def main():
     line("classic preset, 81 stations, 80 bins", "measured", "asked")
     found = rates()
     (loop, loop_used) = found["loop"]
-    line("event loop, one station and one particle at a time", f"{loop:,.1f} events/s")
+    line("event loop, one station at a time, every particle drawn", f"{loop:,.1f} events/s")
     for name, what, asked in (("traces", "with traces", 4_000), ("sums", "without traces", 40_000)):
         (one, used), (two, _) = found[name, 1], found[name, 2]
         line(f"{what}, 1 worker", f"{one:,.0f} events/s", f"at least {asked:,}")
@@ -87,7 +87,7 @@ def main():
         line(f"{what}, 2 workers", f"{two:,.0f} events/s")
         line(f"{what}, 2 workers to 1", f"{two / one:.2f}", "at least 1.8")
         line(f"{what}, 1 worker to the event loop", f"{one / loop:,.0f}")
-        line(f"{what}, 2 workers to the event loop", f"{two / loop:,.0f}", "at least 1,000" if name == "traces" else "")
+        line(f"{what}, 2 workers to the event loop", f"{two / loop:,.0f}", "at least 1,000" if name == "sums" else "")
         line(f"{what}, processor time of the loop to ours", f"{loop_used / used:,.0f}")
     line("default preset with traces (120 bins), 1 worker", f"{found['default'][0]:,.0f} events/s")
     seconds, peak, size = large_run()

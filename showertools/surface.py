@@ -238,56 +238,55 @@ def _check_given(
 
 def _simulate(rng: np.random.Generator, given: _Showers, model: ArrayModel, traces: bool) -> Events:
     """Let the showers fall on the array; returns what `simulate` returns."""
-    n_showers, n_stations = len(given.xmax), model.n_stations
-    start = rng.uniform(-model.start_spread, model.start_spread, n_showers).astype(np.float32)
+    shape = len(given.xmax), model.n_stations
+    start = rng.uniform(-model.start_spread, model.start_spread, len(given.xmax)).astype(np.float32)
     size = surface_expectation.shower_size(given.log10_energy, given.mass_number, model)  # (2, B)
     size[0] *= _fluctuations(rng, given.mass_number, model)
     seen = surface_expectation.view(given.axis.astype(np.float32), given.core, given.xmax, model)
     expected = surface_expectation.expected_particles(size, seen.distance, seen.depth, model)  # (2, B, S)
-
-    shape = (n_showers, n_stations)
+    front = seen.front_time + start[:, None]
     working = np.ones(shape, bool) if model.dead_fraction == 0 else rng.random(shape) >= model.dead_fraction
+
     noise = rng.standard_normal(shape, dtype=np.float32)  # of the sums
     number = surface_station.draw_numbers(rng, expected.sum(axis=0), model)
-    candidate = np.flatnonzero(working & surface_station.could_trigger(number, noise, model))
-    front = (seen.front_time + start[:, None]).ravel()
+    candidate = np.flatnonzero(working & surface_station.could_trigger(number, noise, model))  # (K,)
     found = surface_station.draw(
         rng,
         expected.reshape(2, -1).take(candidate, axis=1),
-        number.ravel().take(candidate),
-        seen.distance.ravel().take(candidate),
-        seen.depth.ravel().take(candidate),
-        noise.ravel().take(candidate),
+        number.take(candidate),
+        seen.distance.take(candidate),
+        seen.depth.take(candidate),
+        noise.take(candidate),
         model,
         traces,
     )
     triggered = np.flatnonzero(found.signal >= model.threshold)
     station = candidate.take(triggered)
-    events: Events = {
-        "signal": np.full(shape, np.nan, np.float32),
-        "time": np.full(shape, np.nan, np.float32),
-        "trace": np.zeros((*shape, model.n_bins if traces else 0), np.float32),
-        "saturated": np.zeros(shape, bool),
-        "accidental": np.zeros(shape, bool),
-        "working": working,
-    }
     jitter = found.time_resolution.take(triggered) * rng.standard_normal(len(triggered), dtype=np.float32)
+
+    events: Events = {name: np.full(shape, np.nan, np.float32) for name in ("signal", "time")}
+    if traces:
+        events["trace"] = np.zeros((*shape, model.n_bins), np.float32)
+        _fill(events, "trace", station, found.trace.take(triggered, axis=0))
+    events |= {"saturated": np.zeros(shape, bool), "accidental": np.zeros(shape, bool), "working": working}
     _fill(events, "signal", station, found.signal.take(triggered))
     _fill(events, "time", station, front.take(station) + jitter)
     _fill(events, "saturated", station, found.saturated.take(triggered))
-    if traces:
-        _fill(events, "trace", station, found.trace.take(triggered, axis=0))
     if model.accidental_fraction:
-        _add_accidentals(rng, events, front, model, traces)
-    if not traces:
-        del events["trace"]
-    events["axis"] = given.axis.astype(np.float32)
-    events["core"] = given.core.astype(np.float32)
-    events["log10_energy"] = given.log10_energy.astype(np.float32)
-    events["xmax"] = given.xmax.astype(np.float32)
-    events["mass_number"] = given.mass_number.astype(np.int32)
-    events["relative_muons"] = (size[0] / max(model.signal_at_1000_m[0], 1e-30)).astype(np.float32)
-    return events
+        _add_accidentals(rng, events, front, model)
+    return events | _truth(given, size[0], model)
+
+
+def _truth(given: _Showers, muons: Float, model: ArrayModel) -> Events:
+    reference = max(model.signal_at_1000_m[0], 1e-30)
+    return {
+        "axis": given.axis.astype(np.float32),
+        "core": given.core.astype(np.float32),
+        "log10_energy": given.log10_energy.astype(np.float32),
+        "xmax": given.xmax.astype(np.float32),
+        "mass_number": given.mass_number.astype(np.int32),
+        "relative_muons": (muons / reference).astype(np.float32),
+    }
 
 
 def _fluctuations(rng: np.random.Generator, mass_number: NDArray[np.int_], model: ArrayModel) -> Float:
@@ -304,7 +303,7 @@ def _fill(events: Events, name: str, station: NDArray[np.intp], values: NDArray)
     array.reshape(-1, *array.shape[2:])[station] = values
 
 
-def _add_accidentals(rng: np.random.Generator, events: Events, front: Float32, model: ArrayModel, traces: bool) -> None:
+def _add_accidentals(rng: np.random.Generator, events: Events, front: Float32, model: ArrayModel) -> None:
     """Let single muons trigger some of the stations that did not; how far a signal is above threshold is our choice."""
     silent = np.isnan(events["signal"]) & events["working"]
     station = np.flatnonzero(silent & (rng.random(silent.shape) < model.accidental_fraction))
@@ -313,5 +312,5 @@ def _add_accidentals(rng: np.random.Generator, events: Events, front: Float32, m
     _fill(events, "signal", station, signal)
     _fill(events, "time", station, front.take(station) + time)
     _fill(events, "accidental", station, np.ones(len(station), bool))
-    if traces:
+    if "trace" in events:
         _fill(events, "trace", station, surface_station.accidental_trace(rng, signal, model))

@@ -1,4 +1,4 @@
-"""A plain event loop: one shower, one station, one particle after the other. The oracle of `showertools.surface`.
+"""A plain event loop: one shower, one station after the other, every particle drawn. The oracle of `surface`.
 
 It says in the most direct words what the model is, and shares no code with the fast simulator but the parameters. It is
 also what the speed of the fast simulator is compared with. Showers are those of EPOS-LHC, stations stand in the layout

@@ -105,7 +105,7 @@ def test_showers_are_those_of_the_plain_loop(events):
 
 def test_muon_numbers_fluctuate_as_the_mass_says():
     for mass_number, spread in ((1, 0.16), (56, 0.16 * 56**-0.35)):
-        model = ArrayModel(mass_numbers=(mass_number,), log10_energy=(19.0, 19.0))
+        model = ArrayModel(mass_numbers=(mass_number,), log10_energy=(19.0, 19.0), n_rows=1, n_columns=3)
         muons = surface.simulate(4_000, seed=4, model=model, traces=False)["relative_muons"].astype(float)
         assert muons.mean() == pytest.approx(mass_number**0.08, rel=4 * spread / np.sqrt(4_000))
         assert muons.std() / muons.mean() == pytest.approx(spread, rel=4 / np.sqrt(2 * 4_000))
@@ -129,7 +129,7 @@ def test_lateral_distribution():
     model = ArrayModel(
         log10_energy=(19.5, 19.5), max_zenith=40.0, saturation=np.inf, core_radius=3_000.0, threshold=0.1
     )
-    found = surface.simulate(6_000, seed=6, model=model, traces=False)
+    found = surface.simulate(3_000, seed=6, model=model, traces=False)
     distance = seen_by(found, model).distance
     edges = np.geomspace(700, 1600, 8)
     ring = np.digitize(distance, edges)
@@ -154,7 +154,7 @@ def test_arrival_times_follow_the_front():
         if front == "plane":
             np.testing.assert_allclose(late, 0, atol=0.01)
         else:  # a parabola in the distance to the axis
-            assert np.corrcoef(late[often], seen.distance[0][often] ** 2)[0, 1] > 0.99
+            assert np.corrcoef(late[often], seen.distance[0][often] ** 2)[0, 1] > 0.98
 
 
 def test_all_stations_share_the_start():
@@ -178,7 +178,7 @@ def test_trigger_efficiency_rises_to_1():
     share = []
     for log10_energy in (17.5, 18.0, 18.5, 19.0):
         model = ArrayModel(log10_energy=(log10_energy, log10_energy))
-        signal = surface.simulate(1_000, seed=7, model=model, traces=False)["signal"]
+        signal = surface.simulate(500, seed=7, model=model, traces=False)["signal"]
         share.append(np.mean(np.isfinite(signal).sum(axis=1) >= 3))
     assert share[0] < 0.3
     assert 0.3 < share[1] < 0.97
@@ -336,7 +336,7 @@ MODELS = {
 SHOWERS = {  # axis, core, log10(E/eV), xmax; the nearest stations are hundreds of metres away
     18.7: ((0.3, 0.4, np.sqrt(0.75)), (600.0, -350.0), 18.7, 745.0),
     19.3: ((-0.5, 0.1, np.sqrt(0.74)), (700.0, 430.0), 19.3, 830.0),
-    19.9: ((0.1, -0.45, np.sqrt(0.7875)), (750.0, 440.0), 19.9, 780.0),
+    19.9: ((0.1, -0.7, np.sqrt(0.5)), (750.0, 440.0), 19.9, 780.0),
 }
 CASES = [(name, energy) for name in MODELS for energy in SHOWERS]
 
