@@ -16,7 +16,7 @@ from typing import Any
 
 from showertools import __version__
 
-KINDS = {"footprints": "FootprintModel"}
+KINDS = {"footprints": ("footprints", "FootprintModel"), "array": ("surface", "ArrayModel")}
 """What can be simulated: the name of a module of the package, and of the model in it."""
 
 
@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument(
         "--model", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the model; can be repeated"
     )
+    simulate.add_argument("--preset", metavar="NAME", help="a model by name; for array: classic")
+    simulate.add_argument("--no-traces", action="store_true", help="for array: signals and times only, faster")
     simulate.set_defaults(run=_simulate, parser=simulate)
 
     info = commands.add_parser("info", help="show what is in a file, and whether it is unaltered")
@@ -77,14 +79,18 @@ def _whole(minimum: int) -> Callable[[str], int]:
 def _simulate(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     from showertools.resumable import simulate_to_file
 
-    module = importlib.import_module(f"showertools.{options.kind}")
+    module_name, model_name = KINDS[options.kind]
+    module = importlib.import_module(f"showertools.{module_name}")
+    with_traces = {"traces": not options.no_traces} if options.kind == "array" else {}
     try:
-        model = _model(getattr(module, KINDS[options.kind]), options.model)
+        if options.no_traces and not with_traces:
+            raise ValueError(f"`--no-traces` should be given for array only. Received: {options.kind}")
+        model = _model(getattr(module, model_name), options.model, _preset(module, options.preset))
     except ValueError as error:
         parser.error(str(error))
     simulate_to_file(
         options.out,
-        lambda rng, size: module.simulate_chunk(rng, size, model),
+        lambda rng, size: module.simulate_chunk(rng, size, model, **with_traces),
         options.events,
         seed=options.seed,
         chunk_size=module.CHUNK_SIZE,
@@ -93,15 +99,24 @@ def _simulate(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
             "command": _command(options),
             "model": dataclasses.asdict(model),
             "units": module.UNITS,
+            **with_traces,
         },
         workers=options.workers,
         progress=True,
     )
-    print(f"{options.events:,} {options.kind} written to {options.out}")
+    written = "array events" if options.kind == "array" else options.kind
+    print(f"{options.events:,} {written} written to {options.out}")
     return 0
 
 
-def _model(model_class: type[Any], assignments: Sequence[str]) -> Any:
+def _preset(module: Any, name: str | None) -> Callable[..., Any] | None:
+    presets = getattr(module, "PRESETS", {})
+    if name is not None and name not in presets:
+        raise ValueError(f"`--preset` should be {' or '.join(presets) or 'left out here'}. Received: {name}")
+    return presets[name] if name is not None else None
+
+
+def _model(model_class: type[Any], assignments: Sequence[str], preset: Callable[..., Any] | None = None) -> Any:
     """Return a model with some of its parameters set from texts such as "pixel_size=50"."""
     types = typing.get_type_hints(model_class)
     fields = [field.name for field in dataclasses.fields(model_class)]
@@ -111,7 +126,7 @@ def _model(model_class: type[Any], assignments: Sequence[str]) -> Any:
         if not equals or key not in fields:
             raise ValueError(f"`--model` should be KEY=VALUE, KEY one of {', '.join(fields)}. Received: {assignment}")
         values[key] = _value(key, text, types[key])
-    return model_class(**values)
+    return (preset or model_class)(**values)
 
 
 def _value(key: str, text: str, kind: Any) -> Any:
@@ -122,10 +137,12 @@ def _value(key: str, text: str, kind: Any) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if kind is float and type(value) is int:
-        return float(value)
+    if kind is float and (type(value) is int or text in ("inf", "-inf")):
+        return float(text)
     if typing.get_origin(kind) is tuple:
         entries = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if float in typing.get_args(kind):
+            entries = tuple(float(entry) if type(entry) is int else entry for entry in entries)
         if all(type(entry) in typing.get_args(kind) for entry in entries):
             return entries
     elif type(value) is kind:
@@ -147,8 +164,12 @@ def _command(options: argparse.Namespace) -> str:
         "--seed",
         options.seed,
     ]
+    if options.preset is not None:
+        words += ["--preset", options.preset]
     for assignment in options.model:
         words += ["--model", assignment]
+    if options.no_traces:
+        words.append("--no-traces")
     return shlex.join(str(word) for word in [*words, "--out", options.out])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,23 @@ def in_range(values: ArrayLike, name: str, low: float, high: float = np.inf, uni
         wanted = f"be at least {low:g}" if high == np.inf else f"lie between {low:g} and {high:.4g}"
         raise ValueError(f"`{name}` should {wanted}{' ' * bool(unit)}{unit}. Received: {array[outside].flat[0]:g}")
     return array
+
+
+def number(value: Any, name: str, sign: str = "finite") -> None:
+    """Raise `ValueError` unless `value` is a number of the sign "positive", "non-negative" or, for any, "finite"."""
+    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
+    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):
+        raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
+
+
+def mass_numbers(masses: Any) -> tuple[int, ...]:
+    """Return mass numbers as a tuple; raise `ValueError` if there is none, or one is no whole number from 1 to 56."""
+    if not isinstance(masses, Sequence | np.ndarray) or isinstance(masses, str) or len(masses) == 0:
+        raise ValueError(f"`mass_numbers` should be a tuple of at least one mass number. Received: {masses!r}")
+    for mass_number in masses:
+        if not isinstance(mass_number, Integral) or not 1 <= int(mass_number) <= 56:
+            raise ValueError(f"`mass_numbers` should be whole numbers from 1 to 56. Received: {mass_number!r}")
+    return tuple(int(mass_number) for mass_number in masses)
 
 
 def broadcast(**arrays: Floats) -> tuple[Floats, ...]:

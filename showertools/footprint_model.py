@@ -7,25 +7,16 @@ no number, `FootprintModel` says "our choice".
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import atmosphere, chunks, showers
+from showertools import _checks, atmosphere, chunks, showers
 
 MOST_MUONS = 1e7
 """Most muons that a shower may have on average: all of them lie in memory at once."""
-
-
-def _check_number(value: Any, name: str, *, sign: str = "finite") -> None:
-    """Raise `ValueError` unless `value` is a number of the sign "positive", "non-negative" or, for any, "finite"."""
-    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(float(value))
-    if not good or (sign == "positive" and not value > 0) or (sign == "non-negative" and not value >= 0):
-        raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
 
 
 _SIGNS = {
@@ -110,14 +101,8 @@ class FootprintModel:
         chunks.check_size(self.n_pixels, "n_pixels", minimum=1)
         for field in dataclasses.fields(self):
             if field.name not in {"n_pixels", "mass_numbers", "hadronic_model"}:
-                _check_number(getattr(self, field.name), field.name, sign=_SIGNS.get(field.name, "finite"))
-        masses = self.mass_numbers
-        if not isinstance(masses, Sequence | np.ndarray) or isinstance(masses, str) or len(masses) == 0:
-            raise ValueError(f"`mass_numbers` should be a tuple of at least one mass number. Received: {masses!r}")
-        for mass_number in masses:
-            if not isinstance(mass_number, Integral) or not 1 <= mass_number <= 56:
-                raise ValueError(f"`mass_numbers` should be whole numbers from 1 to 56. Received: {mass_number!r}")
-        object.__setattr__(self, "mass_numbers", tuple(int(mass_number) for mass_number in masses))
+                _checks.number(getattr(self, field.name), field.name, _SIGNS.get(field.name, "finite"))
+        object.__setattr__(self, "mass_numbers", _checks.mass_numbers(self.mass_numbers))
         if np.any(self.width(np.array(self.mass_numbers)) <= 0):
             raise ValueError(
                 "`production_width_per_log_mass` should leave every primary a positive width. "

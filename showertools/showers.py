@@ -153,6 +153,7 @@ def draw_xmax(
     log10_energy: ArrayLike = 19.0,
     *,
     hadronic_model: str = "EPOS-LHC",
+    deepest: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Draw Xmax for each shower.
 
@@ -162,6 +163,8 @@ def draw_xmax(
         Source of randomness.
     mass_number, log10_energy, hadronic_model
         See `xmax_parameters`; one value a shower.
+    deepest : array_like, optional
+        Draw from the part of the distribution above this depth [g/cm²], as if deeper showers were drawn again.
 
     Returns
     -------
@@ -171,11 +174,27 @@ def draw_xmax(
     Raises
     ------
     ValueError
-        As `xmax_parameters`, or if `rng` is something else.
+        As `xmax_parameters`, if `rng` is something else, or if no shower in 10^9 lies above `deepest`.
     """
     _checks.generator(rng)
     mu, sigma, shape = xmax_parameters(mass_number, log10_energy, hadronic_model=hadronic_model)
-    return np.asarray(mu - sigma * np.log(rng.gamma(shape) / shape))
+    if deepest is None:
+        return np.asarray(mu - sigma * np.log(rng.gamma(shape) / shape))
+    deepest, mu, sigma, shape = _checks.broadcast(
+        deepest=_checks.finite(deepest, "deepest"), mu=mu, sigma=sigma, shape=shape
+    )
+    share = share_above(deepest, mu, sigma, shape)
+    if np.any(share < 1e-9):
+        raise ValueError(f"`deepest` should leave more than 1e-09 of the showers. Received: {np.min(deepest):g} g/cm²")
+    drawn = special.gammainccinv(shape, share * rng.random(share.shape))  # g·λ, the larger the shallower
+    return np.asarray(mu - sigma * np.log(drawn / shape))
+
+
+def share_above(depth: ArrayLike, mu: ArrayLike, sigma: ArrayLike, shape: ArrayLike) -> NDArray[np.float64]:
+    """Return the probability that Xmax lies above (is less than) a depth [g/cm²], for given `XmaxParameters`."""
+    depth, mu, sigma, shape = (np.asarray(value, dtype=np.float64) for value in (depth, mu, sigma, shape))
+    with np.errstate(over="ignore"):  # far too shallow: the probability is 0
+        return np.asarray(special.gammaincc(shape, shape * np.exp((mu - depth) / sigma)))
 
 
 def gaisser_hillas(

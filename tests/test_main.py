@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from showertools import __main__ as command_line
-from showertools import datasets, footprints
+from showertools import datasets, footprints, surface
 from showertools.resumable import part_folder
 
 SMALL = ["--model", "muons_per_proton=100", "--model", "n_pixels=8"]
@@ -102,7 +102,7 @@ def test_info_fails_in_one_line(tmp_path, capsys, content, message):
 
 def test_wrong_usage_is_explained(tmp_path, capsys):
     start = ["simulate", "footprints", "--out", str(tmp_path / "x.h5")]
-    assert re.search("choose from '?footprints", _refused(["simulate", "neutrinos"], capsys))  # quoted by older Pythons
+    assert re.search("choose from '?array", _refused(["simulate", "neutrinos"], capsys))  # quoted by older Pythons
     assert "required: --events, --seed" in _refused(start, capsys)
     for number in ("0", "-3", "many", "1.5"):
         message = _refused([*start, "--seed", "1", "--events", number], capsys)
@@ -124,6 +124,60 @@ def test_parameters_have_the_types_of_the_model():
         n_pixels=16, pixel_size=50.0, mass_numbers=(1, 56), hadronic_model="EPOS-LHC", core_spread=100.0
     )
     assert command_line._model(footprints.FootprintModel, ["mass_numbers=4"]).mass_numbers == (4,)
+
+
+def _simulate_array(path, *options):
+    small = ["--model", "n_rows=3", "--model", "n_columns=4", "--model", "log10_energy=19,19.5"]
+    start = ["simulate", "array", "--events", "200", "--seed", "1", "--out", str(path)]
+    return command_line.main([*start, *small, *options])
+
+
+SMALL_ARRAY = {"n_rows": 3, "n_columns": 4, "log10_energy": (19.0, 19.5)}
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "traces"),
+    [
+        ([], surface.ArrayModel(**SMALL_ARRAY), True),
+        (["--preset", "classic"], surface.ArrayModel.classic(**SMALL_ARRAY), True),
+        (
+            ["--no-traces", "--preset", "classic", "--model", "time_noise=40"],
+            surface.ArrayModel.classic(time_noise=40.0, **SMALL_ARRAY),
+            False,
+        ),
+        (["--model", "saturation=inf"], surface.ArrayModel(saturation=np.inf, **SMALL_ARRAY), True),
+    ],
+)
+def test_an_array_is_simulated_as_the_function_does(tmp_path, capsys, options, model, traces):
+    path = tmp_path / "x.h5"
+    assert _simulate_array(path, *options) == 0
+    assert capsys.readouterr().out == f"200 array events written to {path}\n"
+    found, expected = datasets.load(path), surface.simulate(200, seed=1, model=model, traces=traces)
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    attributes = datasets.attributes(path)
+    assert surface.ArrayModel(**attributes["model"]) == model
+    assert attributes["traces"] is traces
+    assert all(word in attributes["command"] for word in options)
+    assert command_line.main(["info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split() == ["signal", "(200,", "12)", "float32", "VEM"] for line in lines)
+
+
+def test_wrong_usage_for_arrays_is_explained(tmp_path, capsys):
+    start = ["--events", "5", "--seed", "1", "--out", str(tmp_path / "x.h5")]
+    array, footprint = ["simulate", "array", *start], ["simulate", "footprints", *start]
+    assert "`--preset` should be classic. Received: toy" in _refused([*array, "--preset", "toy"], capsys)
+    assert "`--preset` should be left out here. Received: classic" in _refused(
+        [*footprint, "--preset", "classic"], capsys
+    )
+    assert "`--no-traces` should be given for array only. Received: footprints" in _refused(
+        [*footprint, "--no-traces"], capsys
+    )
+    assert "`--model log10_energy` should be of type" in _refused([*array, "--model", "log10_energy=high"], capsys)
+    assert "`log10_energy` should be a pair of numbers" in _refused([*array, "--model", "log10_energy=19"], capsys)
+    assert not list(tmp_path.iterdir())
 
 
 def test_where_nothing_can_be_written(tmp_path, capsys):

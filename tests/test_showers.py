@@ -131,3 +131,20 @@ def test_gaisser_hillas_broadcasts():
 def test_gaisser_hillas_says_what_is_wrong(arguments, message):
     with pytest.raises(ValueError, match=message):
         showers.gaisser_hillas(**arguments)
+
+
+def test_drawing_above_a_depth_is_drawing_again():
+    rng = np.random.default_rng(5)
+    deepest = np.where(np.arange(N_DRAWN) % 2 == 0, 780.0, 900.0)
+    xmax = showers.draw_xmax(rng, np.ones(N_DRAWN), 19.5, deepest=deepest)
+    assert np.all(xmax < deepest)
+    again = showers.draw_xmax(rng, np.ones(5 * N_DRAWN), 19.5)
+    for depth in (780.0, 900.0):
+        assert stats.ks_2samp(xmax[deepest == depth], again[again < depth]).pvalue > 1e-3
+    share = showers.share_above(780.0, *showers.xmax_parameters(1, 19.5))
+    assert np.mean(again < 780.0) == pytest.approx(float(share), abs=4 * np.sqrt(share * (1 - share) / len(again)))
+
+
+def test_drawing_above_a_depth_where_no_shower_is():
+    with pytest.raises(ValueError, match=r"`deepest` should leave more than 1e-09 of the showers\. Received: 300 g"):
+        showers.draw_xmax(np.random.default_rng(1), [1, 1], 19.0, deepest=[900.0, 300.0])
