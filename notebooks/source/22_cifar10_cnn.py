@@ -205,9 +205,7 @@ with tasks.check("Task 2"):
     assert answer.shape != (2, 5, 6, 4), "Rows and columns are mixed up: the kernel's first axis runs along rows."
     assert answer.shape == (2, 7, 4, 4), "9×8 pixels, windows of 3×5: maps of 7×4. The last axis holds the 4 filters."
     ones = convolve(np.ones((1, 5, 5, 3)), np.ones((3, 3, 3, 2)), np.zeros(2))
-    assert np.allclose(ones, 27), (
-        "27 weights of 1 on pixels of 1 give 27: sum over window and channels, do not average."
-    )
+    assert np.allclose(ones, 27), "27 weights of 1 on pixels of 1 give 27: sum, do not average."
     dot, ramp = np.zeros((1, 5, 5, 1)), np.arange(9.0).reshape(3, 3, 1, 1)
     dot[0, 2, 2] = 1
     shown = convolve(dot, ramp, np.zeros(1))[0, ..., 0]
@@ -220,9 +218,7 @@ with tasks.check("Task 2"):
     every, leap = (convolve(photos, weights, np.zeros(4), stride) for stride in (1, 2))
     assert np.any(every < 0), "Only the sum, please: it may be negative. A ReLU comes in a layer of its own."
     theirs = keras.ops.conv(np.float32(photos), np.float32(weights), 1, "valid")
-    assert np.allclose(every, theirs, atol=1e-4), (
-        "Right for one channel, not for three: windows end with (C, h, w), kernels begin with (h, w, C)."
-    )
+    assert np.allclose(every, theirs, atol=1e-4), "Right for one channel: windows are (C, h, w), kernels (h, w, C)."
     assert leap.shape != (2, 4, 2, 4), "Do not thin out the picture: take all its windows, of those every other one."
     assert leap.shape == (2, 5, 4, 4), "Stride 2: 12×11 pixels and 3×5 windows give 5×4 maps. Rows and columns leap."
     assert np.allclose(leap, every[:, ::2, ::2]), "Stride 2 keeps every other window, from the first; it averages none."
@@ -230,9 +226,7 @@ with tasks.check("Task 2"):
         same = convolve(photos, weights, np.zeros(4), stride, "same")
         theirs = keras.ops.conv(np.float32(photos), np.float32(weights), stride, "same")
         assert same.shape == theirs.shape, "The maps of 'same' have the wrong size: put zeros around first, `pad_same`."
-        assert np.allclose(same, theirs, atol=1e-4), (
-            "The zeros are in the wrong place. Use `pad_same`, with your stride."
-        )
+        assert np.allclose(same, theirs, atol=1e-4), "Zeros in the wrong place. Use `pad_same`, with your stride."
 
 
 # %% tags=["wrong"]
@@ -800,23 +794,18 @@ with tasks.check("Task 5"):
     assert np.isclose(error, 0), "A function that does nothing is equivariant. Do both move to the right, along axis 2?"
     assert np.isclose(equivariance_error(lambda some: some * down, wide, 3), 0), "Move to the right: axis 2, columns."
     thin = lambda some: some[:, :, ::2]
-    assert np.isclose(equivariance_error(thin, wide, 4, step=2), 0), (
-        "Columns 2 pixels apart: a shift of 4 moves them 2."
-    )
+    assert np.isclose(equivariance_error(thin, wide, 4, step=2), 0), "2 pixels apart: a shift of 4 moves them 2."
     fixed = equivariance_error(lambda some: some * ramp + 5 * ramp, wide, 3)
     assert fixed > 1e-3, "This function depends on the place, and should have an error: move the map of the *unmoved*."
     left, right = (lambda some, at=at: some * (np.arange(24) != at)[:, None] for at in (0, 23))
     assert equivariance_error(left, wide, 2) > 1e-3, "Without a margin, the edges should count."
     inside = max(equivariance_error(some, wide, 2, margin=3) for some in (left, right))
     assert inside < 1e-9, "Leave out `margin` columns of the map on the left and on the right."
-    random = equivariance_error(thin, wide, 1, step=2)
-    higher = equivariance_error(lambda some: thin(some) + 100, wide, 1, step=2)
+    random, higher = (equivariance_error(lambda some, c=c: thin(some) + c, wide, 1, step=2) for c in (0, 100))
     assert np.isclose(random, higher), "Divide by how much maps differ, not by their size: +100 should not matter."
     assert not np.isclose(random, 2**0.5, atol=0.1), "Divide by the RMS difference of two maps, not by their spread."
-    assert np.isclose(random, 1, atol=0.1), "This map keeps the other half of the pixels, all noise: 1 is expected."
     even = np.cumsum(wide, axis=2)  # neighbouring columns differ little, pictures much
     near, far = (equivariance_error(lambda some: some[:, :, ::4], even, shift, 4, margin=1) for shift in (1, 3))
-    assert np.isfinite(near), "Nothing is left between the margins: `margin` counts columns of the map, not pixels."
     assert near < 0.4, "Divide by the difference to *another picture*, the previous one along the batch, axis 0."
     one, two = (equivariance_error(lambda some, c=c: some + c * ramp, wide, 3) for c in (1, 2))
     assert np.isclose(two, 2 * one), "Twice the deviation should be twice the error: take the root of the mean square."
@@ -825,9 +814,7 @@ with tasks.check("Task 5"):
     assert equivariance_error(top, wide, 3, margin=3) > 1e-3, "`margin` leaves out columns; all rows count."
     peak = equivariance_error(lambda some: some + 9 * (np.arange(24) == 5)[:, None], wide, 3)
     other = np.mean((np.roll(wide, 1, axis=0) - wide) ** 2)
-    assert np.isclose(peak, np.sqrt(81 * 2 / 24 / other)), (
-        "RMS: square, take the mean over everything, then the root; only then divide the two numbers."
-    )
+    assert np.isclose(peak, np.sqrt(81 * 2 / 24 / other)), "RMS: square, mean over everything, root; then divide."
 
 
 # %% tags=["wrong"]

@@ -214,9 +214,7 @@ with tasks.check("Task 1"):
     assert residual(keras.Input((6, 8, 16)), 16) is not None, "Nothing came back: end with `return`."
     assert same is not None, "Keras cannot build it: `layers.Add()` takes a list of two tensors of the same shape."
     assert same.output_shape == (None, 6, 8, 16), "Return (B, H, W, width): the input is added, not set beside it."
-    assert wider is not None, (
-        "From 8 to 16 channels the sum fails: bring the input to `width` channels by a 1×1 kernel."
-    )
+    assert wider is not None, "From 8 to 16 channels it fails: bring the input to `width` channels by a 1×1 kernel."
     kernels = [layer.kernel.shape for layer in same.layers if isinstance(layer, layers.Conv2D)]
     assert kernels.count((3, 3, 16, 16)) == 2, "F should have two convolutions of 3×3, those of `plain`, once."
     assert len(kernels) == 2, "Where the channels fit, add the input as it is: no convolution in the shortcut."
@@ -228,15 +226,11 @@ with tasks.check("Task 1"):
     assert np.allclose(answer, given, atol=1e-5), "With all weights at 0 exactly the input should come out, once."
     more = n_trainable(wider) - n_trainable(model_of(picture_networks.plain, 8))
     assert more != 8 * 16 + 9 * 8 * 16, "F should read the input as it came; only the shortcut gets the 1×1 kernel."
-    assert more == 8 * 16, (
-        f"From 8 to 16 channels the shortcut costs 8 · 16 weights, no bias, nothing else; yours costs {more}."
-    )
+    assert more == 8 * 16, f"The shortcut costs 8 · 16 weights, no bias, nothing else; yours costs {more}."
     values = [np.full(some.shape, some.shape == (1, 1, 8, 16), "float32") for some in wider.get_weights()]
     wider.set_weights(values)  # F at 0, the shortcut adds up the channels
-    answer = wider.predict(given[..., :8], verbose=0)
-    assert np.allclose(answer, given[..., :8].sum(axis=3, keepdims=True), atol=1e-5), (
-        "The shortcut should be a 1×1 convolution and nothing else: no ReLU, which loses negative numbers."
-    )
+    summed = given[..., :8].sum(axis=3, keepdims=True)
+    assert np.allclose(wider.predict(given[..., :8], verbose=0), summed, atol=1e-5), "No ReLU in the shortcut."
 
 
 # %% tags=["wrong"]
@@ -523,11 +517,7 @@ with tasks.check("Task 3"):
     rough = np.random.default_rng(0).normal(size=(20, 8, 8, 3))
     smooth = rough + np.roll(rough, 1, 1) + 0.5 * np.roll(rough, 1, 2) + [1, 0.5, 0] * rough.mean(axis=3, keepdims=True)
     windows = sliding_window_view(smooth, (2, 2), axis=(1, 2))
-    try:
-        answer = np.asarray(whitening_filters(smooth, 0.0))
-    except ValueError:  # a covariance of another shape
-        answer = None
-    assert answer is not None, "The shapes do not fit: is the covariance (12, 12)? `np.cov` needs rowvar=False."
+    answer = np.asarray(whitening_filters(smooth, 0.0))
     assert answer.shape == (2, 2, 3, 24), "Return a kernel (2, 2, 3, 24): 12 filters, then their negatives."
     assert np.allclose(answer[..., 12:], -answer[..., :12]), "The last 12 filters should be the first 12 times -1."
 
@@ -535,22 +525,16 @@ with tasks.check("Task 3"):
         outputs = windows.transpose(order).reshape(-1, 12) @ kernel[..., :12].reshape(12, 12)
         return np.cov(outputs, rowvar=False)
 
-    assert not np.allclose(covariance_of(answer, order=range(6)), np.eye(12), atol=0.1), (
-        "Your rows are ordered colour, row, column: transpose the windows so that the colour comes last, then reshape."
-    )
+    other = covariance_of(answer, order=range(6))
+    assert not np.allclose(other, np.eye(12), atol=0.1), "Your rows are ordered colour, row, column: transpose first."
     found = covariance_of(answer)
-    assert np.allclose(found, np.diag(np.diag(found)), atol=0.1 * np.diag(found).max()), (
-        "The outputs are still correlated: filters are *columns* of the eigenvectors, each divided by its own root."
-    )
-    assert np.allclose(np.diag(found), 1, atol=0.1), (
-        f"Uncorrelated, but the variances go from {np.diag(found).min():.2g} to {np.diag(found).max():.2g}: divide by "
-        "the root of the eigenvalue."
-    )
+    off = np.abs(found - np.diag(np.diag(found))).max()
+    assert off < 0.1 * found.max(), "Outputs are still correlated: take *columns*, each divided by its own root."
+    assert np.allclose(np.diag(found), 1, atol=0.1), "The variances are not 1: divide by the root of the eigenvalue."
     columns = answer.reshape(12, 24)[:, :12]
     between = columns.T @ columns
-    assert np.allclose(between, np.diag(np.diag(between)), atol=1e-3 * np.diag(between).max()), (
-        "White, but not along the eigenvectors: do not turn the result back with direction.T."
-    )
+    off = np.abs(between - np.diag(np.diag(between))).max()
+    assert off < 1e-3 * between.max(), "White, but not along the eigenvectors: do not turn back with direction.T."
     lengths = np.linalg.norm(columns, axis=0)  # one over the root of the eigenvalue
     assert np.all(np.diff(lengths) > 0), "`eigh` begins with the smallest eigenvalue: turn the order round."
     flat = np.random.default_rng(1).normal(size=(50, 1, 1, 3)) * np.ones((50, 4, 4, 3))  # no contrast in a picture
@@ -558,11 +542,7 @@ with tasks.check("Task 3"):
     assert not np.isclose(longest, 4, rtol=1e-2), "Add `smallest` to the eigenvalue, under the root."
     assert np.isclose(longest, 2, rtol=1e-2), "In windows without contrast noise is blown up: where is `smallest`?"
     softer = np.linalg.norm(np.asarray(whitening_filters(smooth, 0.25)).reshape(12, 24)[:, :12], axis=0)
-    assert np.allclose(softer**-2.0, lengths**-2.0 + 0.25, rtol=1e-3), (
-        "Add `smallest` to every eigenvalue; do not take the larger of the two, as lesson 13 did."
-    )
-    bright = np.linalg.norm(np.asarray(whitening_filters(smooth + 5, 0.0)).reshape(12, 24)[:, :12], axis=0)
-    assert np.allclose(bright, lengths, rtol=1e-3), "Subtract the mean before you take the covariance (`np.cov` does)."
+    assert np.allclose(softer**-2.0, lengths**-2.0 + 0.25, rtol=1e-3), "Add `smallest`, do not take the larger one."
 
 
 # %% tags=["wrong"]
@@ -702,27 +682,20 @@ with tasks.check("Task 4"):
     def polynomial(s):
         return 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
 
-    once = orthogonalise(np.diag([3.0, 4.0]), iterations=1)
+    once, two = orthogonalise(np.diag([3.0, 4.0]), iterations=1), np.array([0.6, 0.8])
     assert np.shape(once) == (2, 2), "Return a matrix of the shape you got."
-    assert not np.allclose(once, np.diag(polynomial(np.array([3.0, 4.0])))), (
-        "Divide by the root of the sum of squares first: the polynomial is made for values below 1."
-    )
-    assert not np.allclose(once, np.diag(polynomial(np.array([0.75, 1.0]))), atol=1e-5), (
+    raw, largest = np.diag(polynomial(5 * two)), np.diag(polynomial(two / 0.8))
+    assert not np.allclose(once, raw), "Divide by the norm first: the polynomial is made for values below 1."
+    assert not np.allclose(once, largest, atol=1e-5), (
         "You divided by the largest number or singular value, which takes a decomposition. Take the root of the "
         "sum of squares."
     )
-    third = polynomial(polynomial(polynomial(np.array([0.6, 0.8]))))
+    third = polynomial(polynomial(polynomial(two)))
     assert not np.allclose(once, np.diag(third), atol=1e-5), "Three times, but one was asked for: use `iterations`."
-    assert np.allclose(once, np.diag(polynomial(np.array([0.6, 0.8]))), atol=1e-5), (
-        "diag(3, 4) has the norm 5, so one step gives the polynomial of 0.6 and of 0.8."
-    )
+    assert np.allclose(np.diag(once), polynomial(two), atol=1e-5), "diag(3, 4) has the norm 5: p(0.6) and p(0.8)."
     twice = np.diag(orthogonalise(np.diag([3.0, 4.0]), iterations=2))
-    assert np.any(twice != np.diag(once)), (
-        "Two iterations give what one gives: apply the polynomial `iterations` times."
-    )
-    assert np.allclose(twice, polynomial(polynomial(np.array([0.6, 0.8]))), atol=1e-5), (
-        "Divide only once, before the first iteration; the second takes what the first gave."
-    )
+    assert np.any(twice != np.diag(once)), "Two iterations are as one: apply the polynomial `iterations` times."
+    assert np.allclose(twice, polynomial(polynomial(two)), atol=1e-5), "Divide only once, before the first iteration."
     left, _, right = np.linalg.svd(np.random.default_rng(1).normal(size=(6, 6)))
     inside = left.T @ orthogonalise((left * np.geomspace(1, 0.05, 6)) @ right) @ right.T
     assert np.allclose(inside, np.diag(np.diag(inside)), atol=1e-4), (
@@ -976,16 +949,12 @@ with tasks.check("Task 5"):
     apart = np.asarray(mean_over_views(Echo(), aside)).reshape(7, 9)
     assert not (apart[4, 3] > 0 and apart[4, 7] > 0), "You mirror first, then shift: shift, then mirror the result."
     assert not (apart[4, 1] > 0 and apart[2, 3] > 0), "The other diagonal: down goes with right, up with left."
-    assert np.allclose(seen, seen[:, ::-1]), (
-        "A view and its mirror image should count the same: one of them is missing."
-    )
+    assert np.allclose(seen, seen[:, ::-1]), "A view and its mirror image count the same: one of them is missing."
     assert np.isclose(seen[1, 3], 1 / 2), f"The picture where it is should weigh 1/2 in all, not {seen[1, 3]:.3g}."
     assert np.allclose([seen[1, 2], seen[2, 3]], 0), "Shift down and right at once, not one after the other."
     assert seen[2, 4] > 0, "A point should also be seen one pixel down and right: shift both ways."
     assert np.isclose(seen[2, 4], 1 / 8), f"Each of the four shifted views should weigh 1/8, not {seen[2, 4]:.3g}."
-    assert np.isclose(seen[0, 4], 1 / 4), (
-        "What moves in at the edge should be the picture reflected, its outermost row not repeated: mode='reflect'."
-    )
+    assert np.isclose(seen[0, 4], 1 / 4), "Reflect at the edge, without repeating the outermost row: mode='reflect'."
 
 
 # %% tags=["wrong"]
