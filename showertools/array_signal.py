@@ -1,0 +1,165 @@
+"""The signal that a station is expected to record: mean, variance, and the probability to stay below the threshold.
+
+The signal is the sum of the trace. Its mean is the number of particles that arrive within the trace plus the pedestals;
+its variance that of the Poisson number of particles plus the noise of the bins. Near the threshold the signal is taken
+as a Poisson number that is shifted so that mean and variance are right: without noise it is one.
+
+Source: `surface_expectation`. Closed forms take the place of the bins; `tests/test_array_signal.py` compares them with
+simulated signals.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from showertools import surface_expectation
+from showertools.surface_model import ArrayModel
+
+Float = NDArray[np.float64]
+
+_SMALLEST = 1e-300
+
+
+class Recorded(NamedTuple):
+    """Signals without their pedestals.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray
+        Expected number of particles within the trace [VEM], (n, S).
+    variance : numpy.ndarray
+        Of the signal [VEM²], (n, S).
+    """
+
+    mean: Float
+    variance: Float
+
+
+def recorded(expected: Float, distance: Float, depth: Float, model: ArrayModel) -> Recorded:
+    """Return mean and variance of the signals.
+
+    Parameters
+    ----------
+    expected : numpy.ndarray
+        Particles of each component, (2, n, S), as `surface_expectation.expected_particles` returns them.
+    distance, depth : numpy.ndarray
+        As in `surface_expectation.View`, (n, S).
+    model : ArrayModel
+        Gives trace and noise.
+
+    Returns
+    -------
+    Recorded
+        Saturation is not in it.
+
+    Notes
+    -----
+    The share of a component within the trace is the log-normal distribution function at its end, or earlier by the mean
+    delay of the light where the response takes time. The noise relative to the bins goes with the sum of their squares,
+    for a log-normal ∫p² = exp(w²/4)/(2·√π·w·median); both components are given their mean median.
+    """
+    median, lag = surface_expectation.arrival(distance, depth, model)  # (2, n, S)
+    pulse = surface_expectation.response(model)
+    late = model.bin_width * float(np.sum(1 - np.cumsum(pulse)))  # mean delay of the light
+    since = np.maximum(model.bin_edges[-1] - late - lag, _SMALLEST)
+    seen = expected * special.ndtr(np.log(since / median) / model.arrival_width)
+    mean = seen.sum(axis=0)
+    variance = mean + quiet_variance(model)
+    if model.relative_noise:
+        width = model.arrival_width
+        peak = model.bin_width * np.exp(width**2 / 4) / (2 * np.sqrt(np.pi) * width)
+        squares = peak * mean * mean**2 / np.maximum((seen * median).sum(axis=0), _SMALLEST)
+        variance += model.relative_noise**2 * (mean + squares)
+    return Recorded(mean, variance)
+
+
+def pedestals(model: ArrayModel) -> float:
+    """Return the mean signal of a station without particles [VEM]."""
+    return model.n_bins * _empty_bin(model)[0]
+
+
+def quiet_variance(model: ArrayModel) -> float:
+    """Return the variance of the signal of a station without particles [VEM²]."""
+    return model.n_bins * _empty_bin(model)[1]
+
+
+def _empty_bin(model: ArrayModel) -> tuple[float, float]:
+    """Return mean and variance of a bin without particles: a normal distribution, perhaps clipped at 0."""
+    mean, sigma = model.pedestal, model.pedestal_noise
+    if not model.clip_at_zero or sigma == 0:
+        return mean, sigma**2
+    density = np.exp(-0.5 * (mean / sigma) ** 2) / np.sqrt(2 * np.pi)
+    above = special.ndtr(mean / sigma)
+    clipped = mean * above + sigma * density
+    return float(clipped), float((mean**2 + sigma**2) * above + mean * sigma * density - clipped**2)
+
+
+class Silence(NamedTuple):
+    """The probability that a signal stays below a level, and what it says about the mean signal.
+
+    Attributes
+    ----------
+    log_probability : numpy.ndarray
+        Its logarithm, (n, S).
+    slope, curvature : numpy.ndarray
+        First derivative by the mean signal, which is negative [1/VEM], and minus the second [1/VEM²]; (n, S).
+    """
+
+    log_probability: Float
+    slope: Float
+    curvature: Float
+
+
+def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Silence:
+    """Return the probability that signals stay below a level.
+
+    Parameters
+    ----------
+    expected : Recorded
+        Mean and variance of the signals, (n, S).
+    level : numpy.ndarray or float
+        Above the pedestals [VEM]: for the trigger `model.threshold` - `pedestals(model)`.
+    model : ArrayModel
+        Gives the noise of a station without particles.
+
+    Returns
+    -------
+    Silence
+        Q(k, λ), the regularised upper incomplete gamma function: the probability that a Poisson number of mean λ is
+        less than k. Half a particle is added to the level, since what decides is a number that noise makes continuous.
+    """
+    shift = quiet_variance(model)
+    number = np.maximum(expected.mean + shift, _SMALLEST)  # λ
+    most = np.maximum(np.asarray(level) + shift + 0.5, 0.5)  # k
+    return _log_below(most, number)
+
+
+def _log_below(most: Float, number: Float) -> Silence:
+    """Return log Q(k, λ) with its derivatives by λ; far in the tail, where Q is 0 to the computer, by its asymptote."""
+    probability = special.gammaincc(most, number)
+    log_density = special.xlogy(most - 1, number) - number - special.gammaln(most)  # of k - 1
+    tail = probability < 1e-200
+    hazard_far = np.maximum(1 - (most - 1) / number, 1e-3)
+    log_probability = np.where(tail, log_density - np.log(hazard_far), np.log(np.maximum(probability, _SMALLEST)))
+    hazard = np.exp(np.minimum(log_density - log_probability, 0.0 * number + 50))
+    curvature = np.maximum(hazard * ((most - 1) / number - 1 + hazard), 0)
+    return Silence(log_probability, -hazard, curvature)
+
+
+def brightness(expected: Recorded, level: Float, model: ArrayModel) -> Silence:
+    """Return the probability that signals are at least at a level, for stations that saturate; else as `silence`."""
+    shift = quiet_variance(model)
+    number = np.maximum(expected.mean + shift, _SMALLEST)
+    least = np.maximum(level + shift, 0.5)
+    probability = special.gammainc(least, number)
+    log_density = special.xlogy(least - 1, number) - number - special.gammaln(least)
+    tail = probability < 1e-200
+    log_far = log_density + np.log(number / np.maximum(least - number, 1.0))
+    log_probability = np.where(tail, log_far, np.log(np.maximum(probability, _SMALLEST)))
+    hazard = np.exp(np.minimum(log_density - log_probability, 50.0))
+    curvature = np.maximum(hazard * (1 - (least - 1) / number + hazard), 0)
+    return Silence(log_probability, hazard, curvature)
