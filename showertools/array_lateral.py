@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from showertools import array_events, array_signal, chunks, mean_shower, surface_expectation
+from showertools import array_events, array_front, array_signal, chunks, mean_shower, surface_expectation
 from showertools.array_events import Stations
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
@@ -29,8 +29,9 @@ from showertools.surface_model import ArrayModel
 
 Float = NDArray[np.float64]
 
-N_STARTS = 7
-"""Cores from which the fit may start: the signals' centre of gravity and six around it. Our choice."""
+SOFTENING = 0.3
+"""In a first fit, signals are trusted only to this share of what is expected: with their true errors, those of the
+brightest stations would hold the core where the likelihood has a maximum of its own. Our choice."""
 _STEP = np.array([1.0, 1.0, 1e-3])  # m, m, log10(E): of the derivatives
 _REACH = np.array([0.3, 0.3, 0.5])  # most that a step may change, in spacings and log10(E)
 _DAMPING = 1e-3
@@ -168,7 +169,9 @@ def _fit(stations: Stations, axis: Float, spread: Float, model: ArrayModel, n_it
     some = Stations(*(values[possible] for values in stations))
     zero = np.zeros(np.count_nonzero(possible))
     given = Given(axis[possible], zero, zero)
-    point = _climb(_start(some, given, model), some, given, model, n_iterations)  # (m, 3)
+    point = _start(some, given, model)  # (m, 3)
+    for softening in (SOFTENING, 0.0):
+        point = _climb(point, some, given, model, n_iterations, softening)
     likelihood = _likelihood(point, some, given, model)
     slopes = _slopes(point, some, given, model, likelihood.expected)
     found = {
@@ -192,8 +195,19 @@ class _Likelihood(NamedTuple):
     curvature: Float  # minus its second derivative, (n, S)
 
 
+def _overdispersion(expected: Recorded, softening: float, model: ArrayModel) -> Float:
+    """Return the variance of the signals compared with that of shifted Poisson numbers, at least 1."""
+    variance = expected.variance + (softening * expected.mean) ** 2
+    return np.maximum(variance / np.maximum(expected.mean + array_signal.quiet_variance(model), 1e-12), 1.0)
+
+
 def _likelihood(
-    point: Float, stations: Stations, given: Given, model: ArrayModel, overdispersion: Float | None = None
+    point: Float,
+    stations: Stations,
+    given: Given,
+    model: ArrayModel,
+    softening: float = 0.0,
+    overdispersion: Float | None = None,
 ) -> _Likelihood:
     """Return how well points (core x, core y, log10(E)) fit.
 
@@ -204,7 +218,7 @@ def _likelihood(
     shift = array_signal.quiet_variance(model)
     number = np.maximum(expected.mean + shift, 1e-12)
     seen = np.maximum(stations.signal + shift, 1e-12)
-    divisor = np.maximum(expected.variance / number, 1.0) if overdispersion is None else overdispersion
+    divisor = _overdispersion(expected, softening, model) if overdispersion is None else overdispersion
     counted = stations.triggered & ~stations.saturated
     deviance = np.where(counted, 2 * (special.xlogy(seen, seen / number) - seen + number) / divisor, 0.0)
     slope = np.where(counted, (seen / number - 1) / divisor, 0.0)
@@ -229,28 +243,20 @@ def _slopes(point: Float, stations: Stations, given: Given, model: ArrayModel, e
 
 
 def _start(stations: Stations, given: Given, model: ArrayModel) -> Float:
-    """Return the best of several first guesses: cores around the centre of gravity, energies that give the signals."""
-    from showertools.array_front import barycentre
-
-    angle = np.arange(N_STARTS - 1) * 2 * np.pi / (N_STARTS - 1)
-    around = np.concatenate([[[0.0, 0.0]], 0.2 * model.spacing * np.stack([np.cos(angle), np.sin(angle)], axis=1)])
-    middle = barycentre(stations.signal, model)
-    points, deviances = [], []
-    for step in around:
-        core = middle + step
-        energy = np.full(len(core), 19.0)
-        for _ in range(2):
-            mean = expected_signals(core, energy, given, model).mean
-            ratio = np.log10(np.maximum(stations.signal, 1) / np.maximum(mean, 1e-9))
-            energy = energy + (ratio * stations.triggered).sum(axis=1) / stations.triggered.sum(axis=1)
-            energy = np.clip(energy, *mean_shower.ENERGY_RANGE)
-        points.append(np.column_stack([core, energy]))
-        deviances.append(_likelihood(points[-1], stations, given, model).deviance)
-    best = np.argmin(deviances, axis=0)
-    return np.asarray(np.stack(points)[best, np.arange(len(middle))])
+    """Return a first guess: the signals' centre of gravity and the energy that gives their mean logarithm."""
+    core = array_front.barycentre(stations.signal, model)
+    energy = np.full(len(core), 19.0)
+    for _ in range(2):
+        mean = expected_signals(core, energy, given, model).mean
+        ratio = np.log10(np.maximum(stations.signal, 1) / np.maximum(mean, 1e-9))
+        energy = energy + (ratio * stations.triggered).sum(axis=1) / stations.triggered.sum(axis=1)
+        energy = np.clip(energy, *mean_shower.ENERGY_RANGE)
+    return np.column_stack([core, energy])
 
 
-def _climb(point: Float, stations: Stations, given: Given, model: ArrayModel, n_iterations: int) -> Float:
+def _climb(
+    point: Float, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, softening: float
+) -> Float:
     """Return where the likelihood is largest: Gauss–Newton steps, damped until each makes it larger."""
     point = point.copy()
     damping = np.full(len(point), _DAMPING)
@@ -261,7 +267,7 @@ def _climb(point: Float, stations: Stations, given: Given, model: ArrayModel, n_
             break
         part = Stations(*(values[going] for values in stations))
         known = Given(*(values[going] for values in given))
-        now = _likelihood(point[going], part, known, model)
+        now = _likelihood(point[going], part, known, model, softening)
         slopes = _slopes(point[going], part, known, model, now.expected)
         gradient = np.einsum("nis,ns->ni", slopes, now.slope)
         information = np.einsum("nis,ns,njs->nij", slopes, now.curvature, slopes)
@@ -272,8 +278,8 @@ def _climb(point: Float, stations: Stations, given: Given, model: ArrayModel, n_
         step /= np.maximum(np.abs(step / reach).max(axis=1, keepdims=True), 1)
         trial = point[going] + step
         trial[:, 2] = np.clip(trial[:, 2], *mean_shower.ENERGY_RANGE)
-        number = np.maximum(now.expected.mean + array_signal.quiet_variance(model), 1e-12)
-        after = _likelihood(trial, part, known, model, np.maximum(now.expected.variance / number, 1.0))
+        overdispersion = _overdispersion(now.expected, softening, model)
+        after = _likelihood(trial, part, known, model, overdispersion=overdispersion)
         gain = now.deviance - after.deviance
         better = gain > 0
         point[going[better]] = trial[better]
