@@ -1,12 +1,13 @@
 """The classical reconstruction of an array's events: direction, core and energy one after the other.
 
-`array_front` fits the direction to the arrival times, `array_lateral` core and size to the signals. A shower of the same
-energy gives a smaller size the more air it has crossed. So the size is converted into energy with a curve of
-attenuation: a polynomial in cos²38° − cos²θ, as for the constant-intensity cut of the Pierre Auger Observatory, whose
-coefficients `calibrate_energy` takes from simulated training showers.
+`array_front` fits the direction to the arrival times, `array_lateral` core and size to the signals. A shower of the
+same energy gives a smaller size the more air it has crossed. So size becomes energy by way of a curve of attenuation, a
+polynomial of third degree in cos²θ around 38°, as in the constant-intensity cut of the Pierre Auger Observatory. Its
+coefficients come from simulated training showers (`calibrate_energy`).
 
-Source: A. Aab et al. (Pierre Auger Collaboration), Phys. Rev. D 102 (2020) 062005, doi:10.1103/PhysRevD.102.062005,
-equations 2 and 5 for the form; that it is calibrated on simulated showers is our choice.
+Source: A. Aab et al. (Pierre Auger Collaboration), Phys. Rev. D 102 (2020) 062005, doi:10.1103/PhysRevD.102.062005.
+There the polynomial multiplies the size, and showers that a telescope has seen as well calibrate the energy; that it is
+added to log10(E), and the square of log(size), are our choice.
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ which on flat ground is linear in t₀, a_x and a_y: weighted least squares give
 A real front is bent: once the core is known, the delay of the model's front is taken from the times, and the plane is
 fitted again. The weights come from the model's error of a time, which falls with the signal.
 
-Source: least squares are textbook. The correction for a spherical front is usual, see A. Aab et al. (Pierre Auger
-Collaboration), JINST 15 (2020) P10021, doi:10.1088/1748-0221/15/10/P10021; that its radius is the model's is our choice.
+Source: least squares are textbook. The Pierre Auger Observatory fits a sphere, A. Aab et al., JINST 15 (2020) P10021,
+doi:10.1088/1748-0221/15/10/P10021 (from memory); to take its radius from the model's mean shower is our choice.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +29,9 @@ Float = NDArray[np.float64]
 
 RADIUS_OF_68_PERCENT = float(np.sqrt(-2 * np.log(1 - 0.68)))
 """Standard deviations within which a round two-dimensional normal distribution has 68 %: 1.51."""
-_FLATTEST = 1e-4
-"""Smallest ratio of the axes of the stations' ellipse of inertia, squared: below, they lie on one line."""
-_LOWEST_COSINE = 0.3
-"""Of the zenith angle: for weights and delays, axes are not taken to be more inclined. Our choice."""
+_FLATTEST = 1e-4  # smallest determinant of the stations' inertia over its trace squared: below, they lie on a line
+_LOWEST_COSINE = 0.3  # of the zenith angle: weights and delays are not computed for more inclined axes
+_SMALLEST = 1e-300
 
 
 def fit_front(
@@ -103,62 +104,66 @@ def barycentre(signal: Float, model: ArrayModel) -> Float:
 def _fit(
     stations: Stations, middle: Float, log10_energy: Float, known: bool, model: ArrayModel, n_iterations: int
 ) -> Events:
-    x, y = ((model.stations.positions - middle[:, None, :]) / model.spacing).transpose(2, 0, 1)  # (n, S)
-    near = np.where(np.isfinite(middle), middle, 0) if known else barycentre(stations.signal, model)
-    scale = model.spacing / SPEED_OF_LIGHT  # ns
-    n_triggered = stations.triggered.sum(axis=1)
-    axis = np.tile([0.0, 0.0, 1.0], (len(x), 1))
+    near = np.where(np.isfinite(middle), middle, 0.0) if known else barycentre(stations.signal, model)
+    axis = np.tile([0.0, 0.0, 1.0], (len(middle), 1))
     for _ in range(n_iterations):
         resolution, delay = _times(stations, axis, near, log10_energy, model)
-        weight = np.where(stations.triggered, scale**2 / resolution**2, 0.0)
-        time = (stations.time - (delay if known else 0)) / scale
-        total = np.maximum(weight.sum(axis=1), 1e-30)
-        mean = [(weight * values).sum(axis=1) / total for values in (x, y, time)]
-        u, v, t = (values - centre[:, None] for values, centre in zip((x, y, time), mean, strict=True))
-        moments = [(weight * product).sum(axis=1) for product in (u * u, u * v, v * v, u * t, v * t)]
-        uu, uv, vv, ut, vt = moments
-        determinant = uu * vv - uv**2
-        possible = (n_triggered >= 3) & (determinant > _FLATTEST * (uu + vv) ** 2) & np.isfinite(middle[:, 0])
-        divisor = np.where(possible, determinant, np.nan)
-        slope = np.stack([uv * vt - vv * ut, uv * ut - uu * vt], axis=1) / divisor[:, None]  # axis x and y
-        rest = t + slope[:, :1] * u + slope[:, 1:] * v
-        below = np.sqrt(np.maximum(1 - (slope**2).sum(axis=1), _LOWEST_COSINE**2))
-        axis = np.where(possible[:, None], np.column_stack([slope, below]), [0.0, 0.0, 1.0])
+        weight = np.where(stations.triggered, 1 / resolution**2, 0.0)
+        plane = _fit_plane(stations.time - delay if known else stations.time, weight, middle, model)
+        possible = np.isfinite(plane.slope[:, 0])
+        below = np.sqrt(np.maximum(1 - (plane.slope**2).sum(axis=1), _LOWEST_COSINE**2))
+        axis = np.where(possible[:, None], np.column_stack([plane.slope, below]), [0.0, 0.0, 1.0])
         axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-    square = (slope**2).sum(axis=1)
-    possible &= np.nan_to_num(square, nan=2.0) < 1
-    cosine = np.sqrt(np.where(possible, 1 - square, np.nan))
-    found = np.where(possible[:, None], np.column_stack([slope, cosine]), np.nan)
-    covariance = np.stack([np.stack([vv, -uv], -1), np.stack([-uv, uu], -1)], -1) / divisor[:, None, None]
-    covariance[~possible] = np.nan
-    centre = np.stack(mean[:2], axis=1)
-    variance = 1 / total + np.einsum("ni,nij,nj->n", centre, covariance, centre)
-    start = mean[2] + (slope * centre).sum(axis=1)  # at the reference point, from the mean of the times
-    chi_square = (weight * rest**2).sum(axis=1)
+    n_triggered = stations.triggered.sum(axis=1)
+    square = np.where(n_triggered >= 3, (plane.slope**2).sum(axis=1), np.nan)
+    cosine = np.sqrt(np.where(square < 1, 1 - square, np.nan))  # NaN, too, where the square is
+    found = np.where(np.isnan(cosine)[:, None], np.nan, np.column_stack([plane.slope, cosine]))
+    covariance = np.where(np.isnan(cosine)[:, None, None], np.nan, plane.covariance)
+    values = {"time": plane.time, "time_error": plane.time_error, "chi_square": plane.chi_square}
     return {
         "axis": found,
         "axis_covariance": covariance,
         "angular_error": angular_error(found, covariance),
-        "time": np.where(possible, start * scale, np.nan),
-        "time_error": np.where(possible, np.sqrt(variance) * scale, np.nan),
-        "chi_square": np.where(possible, chi_square, np.nan),
+        **{name: np.where(np.isnan(cosine), np.nan, value) for name, value in values.items()},
         "n_triggered": n_triggered,
     }
 
 
-def _times(
-    stations: Stations, axis: Float, core: Float, log10_energy: Float, model: ArrayModel
-) -> tuple[Float, Float]:
+class _Plane(NamedTuple):
+    slope: Float  # axis x and y, (n, 2); NaN where the stations lie on one line
+    covariance: Float  # (n, 2, 2)
+    time: Float  # at the middle [ns], (n,)
+    time_error: Float  # (n,)
+    chi_square: Float  # (n,)
+
+
+def _fit_plane(time: Float, weight: Float, middle: Float, model: ArrayModel) -> _Plane:
+    """Return the weighted least squares of t = t₀ − (a_x·x + a_y·y)/c, x and y from the middles (n, 2)."""
+    place = (model.stations.positions - middle[:, None, :]) / SPEED_OF_LIGHT  # (n, S, 2) [ns]
+    total = np.maximum(weight.sum(axis=1), _SMALLEST)
+    centre = np.einsum("ns,nsi->ni", weight, place) / total[:, None]
+    mean = (weight * time).sum(axis=1) / total
+    place, time = place - centre[:, None, :], time - mean[:, None]
+    inertia = np.einsum("ns,nsi,nsj->nij", weight, place, place)
+    moment = np.einsum("ns,nsi,ns->ni", weight, place, time)
+    determinant = np.linalg.det(inertia)
+    flat = ~(determinant > _FLATTEST * np.trace(inertia, axis1=1, axis2=2) ** 2)  # True, too, for NaN
+    covariance = np.linalg.inv(np.where(flat[:, None, None], np.eye(2), inertia))
+    covariance[flat] = np.nan
+    slope = -np.einsum("nij,nj->ni", covariance, moment)
+    rest = time + np.einsum("nsi,ni->ns", place, slope)
+    variance = 1 / total + np.einsum("ni,nij,nj->n", centre, covariance, centre)
+    start = mean + (centre * slope).sum(axis=1)
+    return _Plane(slope, covariance, start, np.sqrt(variance), (weight * rest**2).sum(axis=1))
+
+
+def _times(stations: Stations, axis: Float, core: Float, log10_energy: Float, model: ArrayModel) -> tuple[Float, Float]:
     """Return the error of the time of each station and its delay behind a plane front [ns], both (n, S)."""
     energy = np.where(np.isfinite(log10_energy), log10_energy, 19.0)
     xmax = mean_shower.moments(energy, axis[:, 2], model).xmax
     seen = surface_expectation.view(axis, core, xmax, model)
-    expected = surface_expectation.expected_particles(
-        mean_shower.size(energy, model), seen.distance, seen.depth, model
-    )
-    half_time = surface_expectation.half_time(
-        expected, *surface_expectation.arrival(seen.distance, seen.depth, model)
-    )
+    expected = surface_expectation.expected_particles(mean_shower.size(energy, model), seen.distance, seen.depth, model)
+    half_time = surface_expectation.half_time(expected, *surface_expectation.arrival(seen.distance, seen.depth, model))
     resolution = surface_expectation.time_resolution(np.maximum(stations.signal, 1.0), half_time, model)
     offset = model.stations.positions - core[:, None, :]  # (n, S, 2)
     plane = -np.einsum("nsi,ni->ns", offset, axis[:, :2]) / SPEED_OF_LIGHT

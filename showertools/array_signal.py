@@ -22,6 +22,7 @@ from showertools.surface_model import ArrayModel
 Float = NDArray[np.float64]
 
 _SMALLEST = 1e-300
+_LARGEST_LOG = 50.0
 
 
 class Recorded(NamedTuple):
@@ -98,15 +99,15 @@ def _empty_bin(model: ArrayModel) -> tuple[float, float]:
     return float(clipped), float((mean**2 + sigma**2) * above + mean * sigma * density - clipped**2)
 
 
-class Silence(NamedTuple):
-    """The probability that a signal stays below a level, and what it says about the mean signal.
+class Beyond(NamedTuple):
+    """The probability that a signal lies on one side of a level, and what that says about the mean signal.
 
     Attributes
     ----------
     log_probability : numpy.ndarray
         Its logarithm, (n, S).
     slope, curvature : numpy.ndarray
-        First derivative by the mean signal, which is negative [1/VEM], and minus the second [1/VEM²]; (n, S).
+        The first derivative by the mean signal [1/VEM] and minus the second [1/VEM²], (n, S).
     """
 
     log_probability: Float
@@ -114,7 +115,7 @@ class Silence(NamedTuple):
     curvature: Float
 
 
-def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Silence:
+def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Beyond:
     """Return the probability that signals stay below a level.
 
     Parameters
@@ -128,38 +129,41 @@ def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Sile
 
     Returns
     -------
-    Silence
+    Beyond
         Q(k, λ), the regularised upper incomplete gamma function: the probability that a Poisson number of mean λ is
-        less than k. Half a particle is added to the level, since what decides is a number that noise makes continuous.
+        less than k. Half a particle is added to the level, since noise makes the number that decides continuous.
     """
+    number, level = _shifted(expected, level, model)
+    log_density = _log_density(level, number)
+    far = log_density - np.log(np.maximum(1 - (level - 1) / number, 1e-3))  # the first term of its expansion
+    log_probability = _log(special.gammaincc(level, number), far)
+    hazard = np.exp(np.minimum(log_density - log_probability, _LARGEST_LOG))
+    curvature = hazard * ((level - 1) / number - 1 + hazard)
+    return Beyond(log_probability, -hazard, np.maximum(curvature, 0))
+
+
+def brightness(expected: Recorded, level: Float | float, model: ArrayModel) -> Beyond:
+    """Return the probability that signals reach a level, for stations that saturate; arguments as for `silence`."""
+    number, level = _shifted(expected, level, model)
+    log_density = _log_density(level, number)
+    far = log_density + np.log(number / np.maximum(level - number, 1.0))
+    log_probability = _log(special.gammainc(level, number), far)
+    hazard = np.exp(np.minimum(log_density - log_probability, _LARGEST_LOG))
+    curvature = hazard * (1 - (level - 1) / number + hazard)
+    return Beyond(log_probability, hazard, np.maximum(curvature, 0))
+
+
+def _shifted(expected: Recorded, level: Float | float, model: ArrayModel) -> tuple[Float, Float]:
+    """Return λ and k."""
     shift = quiet_variance(model)
-    number = np.maximum(expected.mean + shift, _SMALLEST)  # λ
-    most = np.maximum(np.asarray(level) + shift + 0.5, 0.5)  # k
-    return _log_below(most, number)
+    return np.maximum(expected.mean + shift, _SMALLEST), np.maximum(np.asarray(level) + shift + 0.5, 0.5)
 
 
-def _log_below(most: Float, number: Float) -> Silence:
-    """Return log Q(k, λ) with its derivatives by λ; far in the tail, where Q is 0 to the computer, by its asymptote."""
-    probability = special.gammaincc(most, number)
-    log_density = special.xlogy(most - 1, number) - number - special.gammaln(most)  # of k - 1
-    tail = probability < 1e-200
-    hazard_far = np.maximum(1 - (most - 1) / number, 1e-3)
-    log_probability = np.where(tail, log_density - np.log(hazard_far), np.log(np.maximum(probability, _SMALLEST)))
-    hazard = np.exp(np.minimum(log_density - log_probability, 0.0 * number + 50))
-    curvature = np.maximum(hazard * ((most - 1) / number - 1 + hazard), 0)
-    return Silence(log_probability, -hazard, curvature)
+def _log_density(level: Float, number: Float) -> Float:
+    """Return the logarithm of the probability of k - 1."""
+    return np.asarray(special.xlogy(level - 1, number) - number - special.gammaln(level))
 
 
-def brightness(expected: Recorded, level: Float, model: ArrayModel) -> Silence:
-    """Return the probability that signals are at least at a level, for stations that saturate; else as `silence`."""
-    shift = quiet_variance(model)
-    number = np.maximum(expected.mean + shift, _SMALLEST)
-    least = np.maximum(level + shift, 0.5)
-    probability = special.gammainc(least, number)
-    log_density = special.xlogy(least - 1, number) - number - special.gammaln(least)
-    tail = probability < 1e-200
-    log_far = log_density + np.log(number / np.maximum(least - number, 1.0))
-    log_probability = np.where(tail, log_far, np.log(np.maximum(probability, _SMALLEST)))
-    hazard = np.exp(np.minimum(log_density - log_probability, 50.0))
-    curvature = np.maximum(hazard * (1 - (least - 1) / number + hazard), 0)
-    return Silence(log_probability, hazard, curvature)
+def _log(probability: Float, far: Float) -> Float:
+    """Return the logarithm of a probability; where it is 0 to the computer, what is given for it."""
+    return np.where(probability < 1e-200, far, np.log(np.maximum(probability, _SMALLEST)))

@@ -64,9 +64,7 @@ def moments(log10_energy: Float, cosine: Float, model: ArrayModel) -> Moments:
     row = (np.asarray(log10_energy, np.float64) - ENERGY_RANGE[0]) / _ENERGY_STEP
     column = (np.asarray(cosine, np.float64) - _COSINE[0]) / (_COSINE[1] - _COSINE[0])
     place = np.stack([row, column])
-    xmax, variance, mixed, muons = (
-        ndimage.map_coordinates(values, place, order=1, mode="nearest") for values in table
-    )
+    xmax, variance, mixed, muons = (ndimage.map_coordinates(values, place, order=1, mode="nearest") for values in table)
     covariance = np.stack([np.stack([variance, mixed], -1), np.stack([mixed, muons], -1)], -1)
     return Moments(xmax, covariance)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from showertools import array_front, surface, surface_expectation
+from showertools import array_front, array_signal, mean_shower, surface, surface_expectation
 from showertools.footprints import SPEED_OF_LIGHT
 from showertools.surface_model import ArrayModel
 
@@ -36,19 +36,17 @@ def test_an_exact_plane_is_found_again():
 
 
 def test_an_exact_bent_front_is_found_again():
-    axis, core, xmax = axis_at([10.0, 50.0], [40.0, -20.0]), np.array([[200.0, -300.0], [0.0, 500.0]]), None
-    xmax = array_front.mean_shower.moments(np.array([19.0, 19.5]), axis[:, 2], DEFAULT).xmax
+    axis, core = axis_at([10.0, 50.0], [40.0, -20.0]), np.array([[200.0, -300.0], [0.0, 500.0]])
+    xmax = mean_shower.moments(np.array([19.0, 19.5]), axis[:, 2], DEFAULT).xmax
     seen = surface_expectation.view(axis, core, xmax, DEFAULT)
     events = {"signal": np.full((2, N_STATIONS), 50.0), "time": seen.front_time - 40}
-    found = array_front.fit_front(
-        events, DEFAULT, core=core, log10_energy=np.array([19.0, 19.5]), n_iterations=30
-    )
+    found = array_front.fit_front(events, DEFAULT, core=core, log10_energy=np.array([19.0, 19.5]), n_iterations=30)
     np.testing.assert_allclose(found["axis"], axis, atol=1e-5)
     np.testing.assert_allclose(found["time"], -40, atol=0.2)
     flat = array_front.fit_front(events, DEFAULT)
     assert np.all(flat["chi_square"] > 100)
     # the core's error moves the axis: 100 m of 10 km or more
-    moved = array_front.fit_front(events, DEFAULT, core=core + [100.0, 0.0], n_iterations=30)
+    moved = array_front.fit_front(events, DEFAULT, core=core + np.array([100.0, 0.0]), n_iterations=30)
     tilt = (moved["axis"] - found["axis"])[:, 0]
     assert np.all((tilt < -100 / 40_000) & (tilt > -100 / 8_000))
 
@@ -60,14 +58,13 @@ def test_four_stations_on_paper():
     h, c = 750.0, SPEED_OF_LIGHT
     np.testing.assert_allclose(found["axis"][0, :2], [c * 2_000 / (4 * h), -c * 400 / (4 * h)])
     assert found["time"][0] == pytest.approx(-400)
-    particles = 200 - array_front.array_events.array_signal.pedestals(SQUARE)
+    particles = 200 - array_signal.pedestals(SQUARE)
     sigma = 480 / (1 + np.log10(particles + 1))
     np.testing.assert_allclose(found["axis_covariance"][0], np.eye(2) * (c * sigma / (2 * h)) ** 2, rtol=1e-9)
     assert found["time_error"][0] == pytest.approx(sigma / 2)
     assert found["chi_square"][0] == pytest.approx(0, abs=1e-9)
-    crossed = array_front.fit_front(
-        {"signal": np.full((1, 4), 200.0), "time": times + [[100.0, -100.0, -100.0, 100.0]]}, SQUARE
-    )
+    times += np.array([100.0, -100.0, -100.0, 100.0])
+    crossed = array_front.fit_front({"signal": np.full((1, 4), 200.0), "time": times}, SQUARE)
     np.testing.assert_allclose(crossed["axis"], found["axis"])
     assert crossed["chi_square"][0] == pytest.approx(4 * 100**2 / sigma**2)
 
