@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from showertools import _checks, array_signal, chunks
 from showertools.chunks import Events
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel, check_model
 
-Float = NDArray[np.float64]
+Columns = TypeVar("Columns", bound=tuple[Any, ...])
+"""A named tuple of arrays, one entry an event."""
 
 EVENTS_AT_ONCE = 256
 """Events of one part: its arrays stay in the processor's cache."""
@@ -32,8 +34,8 @@ class Stations(NamedTuple):
         Of type bool.
     """
 
-    signal: Float
-    time: Float
+    signal: Array
+    time: Array
     triggered: NDArray[np.bool_]
     saturated: NDArray[np.bool_]
     working: NDArray[np.bool_]
@@ -84,7 +86,14 @@ def read(events: Events, model: ArrayModel) -> Stations:
     )
 
 
-def vectors(values: ArrayLike, name: str, n_events: int, length: int) -> Float:
+def select(columns: Columns, index: Any) -> Columns:
+    """Return a named tuple of arrays with some of their entries; `index` is what an array takes in brackets."""
+    make: Any = type(columns)
+    selected: Columns = make(*(values[index] for values in columns))
+    return selected
+
+
+def vectors(values: ArrayLike, name: str, n_events: int, length: int) -> Array:
     """Return vectors (n, length) that may be NaN; raise `ValueError` for another shape."""
     array = _checks.real(values, name)
     if array.shape != (n_events, length):

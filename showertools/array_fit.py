@@ -15,13 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from showertools import _checks, array_front, array_lateral
 from showertools.chunks import Events
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel, check_model
-
-Float = NDArray[np.float64]
 
 REFERENCE_COSINE = float(np.cos(np.radians(38.0)))
 """Of the zenith angle at which the attenuation is 1."""
@@ -49,7 +48,7 @@ class EnergyCalibration:
     size: tuple[float, ...]
     attenuation: tuple[float, ...]
 
-    def log10_energy(self, size: ArrayLike, cosine: ArrayLike) -> Float:
+    def log10_energy(self, size: ArrayLike, cosine: ArrayLike) -> Array:
         """Return log10(E/eV) for sizes [VEM] and cosines of the zenith angle, of any shape; NaN where one is."""
         return np.asarray(_terms(size, cosine) @ np.array([*self.size, *self.attenuation]))
 
@@ -85,18 +84,18 @@ def calibrate_energy(size: ArrayLike, cosine: ArrayLike, log10_energy: ArrayLike
         )
     terms = _terms(size, cosine)
     good = np.isfinite(terms).all(axis=1)
-    coefficients = np.zeros(terms.shape[1])
+    coefficients: Array = np.zeros(terms.shape[1])
     for _ in range(5):
         if np.count_nonzero(good) < 20:
             raise ValueError(f"`size` should hold at least 20 showers. Received: {np.count_nonzero(good)}")
         coefficients = np.linalg.lstsq(terms[good], truth[good], rcond=None)[0]
         rest = truth - terms @ coefficients
-        good = np.abs(rest) < _OUTLIER * max(np.std(rest[good]), 1e-9)  # False where NaN
+        good = np.abs(rest) < _OUTLIER * max(float(np.std(rest[good])), 1e-9)  # False where NaN
     values = tuple(float(value) for value in coefficients)
     return EnergyCalibration(values[: _DEGREE_OF_SIZE + 1], values[_DEGREE_OF_SIZE + 1 :])
 
 
-def _terms(size: ArrayLike, cosine: ArrayLike) -> Float:
+def _terms(size: ArrayLike, cosine: ArrayLike) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         log_size = np.log10(np.asarray(size, np.float64) / REFERENCE_SIZE)[..., None]
     inclined = (REFERENCE_COSINE**2 - np.asarray(cosine, np.float64) ** 2)[..., None]
@@ -171,7 +170,7 @@ def reconstruct(
     >>> fitted = fit_geometry(training, model)
     >>> calibration = calibrate_energy(fitted["size"], fitted["axis"][:, 2], training["log10_energy"])
     >>> found = reconstruct(test, model, calibration)
-    >>> 0.02 < np.nanstd(found["log10_energy"] - test["log10_energy"]) < 0.05
+    >>> bool(np.nanstd(found["log10_energy"] - test["log10_energy"]) < 0.05)
     True
     """
     found = fit_geometry(events, model, workers=workers)
@@ -205,12 +204,12 @@ def _bent_front(events: Events, lateral: Events, model: ArrayModel, workers: int
     return front
 
 
-def _energy_error(found: Events, model: ArrayModel, calibration: EnergyCalibration) -> Float:
+def _energy_error(found: Events, model: ArrayModel, calibration: EnergyCalibration) -> Array:
     """Return the error of log10(E), (n,), from the covariance of the shower's energy and its axis."""
     good = np.isfinite(found["size"])
     energy, axis = found["shower_energy"][good], found["axis"][good]
 
-    def estimate(energy: Float, cosine: Float) -> Float:
+    def estimate(energy: Array, cosine: Array) -> Array:
         return calibration.log10_energy(array_lateral.signal_at_1000_m(energy, cosine, model), cosine)
 
     by_energy = (estimate(energy + _STEP, axis[:, 2]) - estimate(energy - _STEP, axis[:, 2])) / (2 * _STEP)

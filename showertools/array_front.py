@@ -23,9 +23,8 @@ from showertools import array_events, chunks, mean_shower, surface_expectation
 from showertools.array_events import Stations
 from showertools.chunks import Events
 from showertools.footprints import SPEED_OF_LIGHT
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
-
-Float = NDArray[np.float64]
 
 RADIUS_OF_68_PERCENT = float(np.sqrt(-2 * np.log(1 - 0.68)))
 """Standard deviations within which a round two-dimensional normal distribution has 68 %: 1.51."""
@@ -85,13 +84,13 @@ def fit_front(
         energy = array_events.vectors(np.reshape(log10_energy, (-1, 1)), "log10_energy", n_events, 1)
 
     def work(some: slice) -> Events:
-        part = Stations(*(values[some] for values in stations))
+        part = array_events.select(stations, some)
         return _fit(part, middle[some], energy[some, 0], known, model, n_iterations)
 
     return array_events.in_parts(work, n_events, workers)
 
 
-def barycentre(signal: Float, model: ArrayModel) -> Float:
+def barycentre(signal: Array, model: ArrayModel) -> Array:
     """Return the mean position of the stations [m], weighted with √signal, (n, 2); the middle where there is none.
 
     The root keeps the brightest station from outweighing all others; our choice.
@@ -102,9 +101,11 @@ def barycentre(signal: Float, model: ArrayModel) -> Float:
 
 
 def _fit(
-    stations: Stations, middle: Float, log10_energy: Float, known: bool, model: ArrayModel, n_iterations: int
+    stations: Stations, middle: Array, log10_energy: Array, known: bool, model: ArrayModel, n_iterations: int
 ) -> Events:
-    near = np.where(np.isfinite(middle), middle, 0.0) if known else barycentre(stations.signal, model)
+    missing = np.isnan(middle.sum(axis=1))
+    middle = np.where(missing[:, None], 0.0, middle)
+    near = middle if known else barycentre(stations.signal, model)
     axis = np.tile([0.0, 0.0, 1.0], (len(middle), 1))
     for _ in range(n_iterations):
         resolution, delay = _times(stations, axis, near, log10_energy, model)
@@ -115,7 +116,7 @@ def _fit(
         axis = np.where(possible[:, None], np.column_stack([plane.slope, below]), [0.0, 0.0, 1.0])
         axis /= np.linalg.norm(axis, axis=1, keepdims=True)
     n_triggered = stations.triggered.sum(axis=1)
-    square = np.where(n_triggered >= 3, (plane.slope**2).sum(axis=1), np.nan)
+    square = np.where((n_triggered >= 3) & ~missing, (plane.slope**2).sum(axis=1), np.nan)
     cosine = np.sqrt(np.where(square < 1, 1 - square, np.nan))  # NaN, too, where the square is
     found = np.where(np.isnan(cosine)[:, None], np.nan, np.column_stack([plane.slope, cosine]))
     covariance = np.where(np.isnan(cosine)[:, None, None], np.nan, plane.covariance)
@@ -130,14 +131,14 @@ def _fit(
 
 
 class _Plane(NamedTuple):
-    slope: Float  # axis x and y, (n, 2); NaN where the stations lie on one line
-    covariance: Float  # (n, 2, 2)
-    time: Float  # at the middle [ns], (n,)
-    time_error: Float  # (n,)
-    chi_square: Float  # (n,)
+    slope: Array  # axis x and y, (n, 2); NaN where the stations lie on one line
+    covariance: Array  # (n, 2, 2)
+    time: Array  # at the middle [ns], (n,)
+    time_error: Array  # (n,)
+    chi_square: Array  # (n,)
 
 
-def _fit_plane(time: Float, weight: Float, middle: Float, model: ArrayModel) -> _Plane:
+def _fit_plane(time: Array, weight: Array, middle: Array, model: ArrayModel) -> _Plane:
     """Return the weighted least squares of t = t₀ − (a_x·x + a_y·y)/c, x and y from the middles (n, 2)."""
     place = (model.stations.positions - middle[:, None, :]) / SPEED_OF_LIGHT  # (n, S, 2) [ns]
     total = np.maximum(weight.sum(axis=1), _SMALLEST)
@@ -147,7 +148,7 @@ def _fit_plane(time: Float, weight: Float, middle: Float, model: ArrayModel) -> 
     inertia = np.einsum("ns,nsi,nsj->nij", weight, place, place)
     moment = np.einsum("ns,nsi,ns->ni", weight, place, time)
     determinant = np.linalg.det(inertia)
-    flat = ~(determinant > _FLATTEST * np.trace(inertia, axis1=1, axis2=2) ** 2)  # True, too, for NaN
+    flat = determinant <= _FLATTEST * np.trace(inertia, axis1=1, axis2=2) ** 2
     covariance = np.linalg.inv(np.where(flat[:, None, None], np.eye(2), inertia))
     covariance[flat] = np.nan
     slope = -np.einsum("nij,nj->ni", covariance, moment)
@@ -157,7 +158,7 @@ def _fit_plane(time: Float, weight: Float, middle: Float, model: ArrayModel) -> 
     return _Plane(slope, covariance, start, np.sqrt(variance), (weight * rest**2).sum(axis=1))
 
 
-def _times(stations: Stations, axis: Float, core: Float, log10_energy: Float, model: ArrayModel) -> tuple[Float, Float]:
+def _times(stations: Stations, axis: Array, core: Array, log10_energy: Array, model: ArrayModel) -> tuple[Array, Array]:
     """Return the error of the time of each station and its delay behind a plane front [ns], both (n, S)."""
     energy = np.where(np.isfinite(log10_energy), log10_energy, 19.0)
     xmax = mean_shower.moments(energy, axis[:, 2], model).xmax
@@ -170,7 +171,7 @@ def _times(stations: Stations, axis: Float, core: Float, log10_energy: Float, mo
     return np.maximum(resolution, 1e-3), seen.front_time - plane
 
 
-def angular_error(axis: Float, covariance: Float) -> Float:
+def angular_error(axis: Array, covariance: Array) -> Array:
     """Return the radius of 68 % around the axis [degrees], for errors that are about as large in both directions.
 
     Parameters

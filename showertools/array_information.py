@@ -28,9 +28,8 @@ from scipy import special
 from showertools import _checks, array_events, array_signal, surface_expectation
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel, check_model
-
-Float = NDArray[np.float64]
 
 PARAMETERS = ("axis_x", "axis_y", "core_x", "core_y", "log10_energy", "xmax", "start", "log_muons")
 """What is unknown about a shower: x and y of its axis, core [m], log10(E/eV), Xmax [g/cm²], the moment at which the
@@ -54,19 +53,19 @@ class Showers(NamedTuple):
         Of type bool, (n, S).
     """
 
-    axis: Float
-    core: Float
-    log10_energy: Float
-    xmax: Float
+    axis: Array
+    core: Array
+    log10_energy: Array
+    xmax: Array
     mass_number: NDArray[np.int_]
-    relative_muons: Float
+    relative_muons: Array
     working: NDArray[np.bool_]
 
 
 class _Expected(NamedTuple):
-    particles: Float  # of each component in each bin, (2, K, bins)
-    half_time: Float  # (K,) [ns]
-    front_time: Float  # (K,) [ns]
+    particles: Array  # of each component in each bin, (2, K, bins)
+    half_time: Array  # (K,) [ns]
+    front_time: Array  # (K,) [ns]
 
 
 def read(events: Events, model: ArrayModel) -> Showers:
@@ -96,7 +95,7 @@ def fisher_information(
     *,
     observables: Collection[str] = ("trace", "time"),
     workers: int | None = None,
-) -> Float:
+) -> Array:
     """Return what the stations are expected to say about each shower.
 
     Parameters
@@ -130,16 +129,16 @@ def fisher_information(
         )
 
     def work(some: slice) -> Events:
-        part = Showers(*(values[some] for values in showers))
+        part = array_events.select(showers, some)
         starts = range(0, len(part.xmax), _EVENTS_AT_ONCE)
-        pieces = [Showers(*(values[start : start + _EVENTS_AT_ONCE] for values in part)) for start in starts]
+        pieces = [array_events.select(part, slice(start, start + _EVENTS_AT_ONCE)) for start in starts]
         found = [_information(piece, model, observables) for piece in pieces]
         return {"fisher": np.concatenate([np.zeros((0, len(PARAMETERS), len(PARAMETERS))), *found])}
 
     return array_events.in_parts(work, len(showers.xmax), workers)["fisher"]
 
 
-def _information(showers: Showers, model: ArrayModel, observables: Collection[str]) -> Float:
+def _information(showers: Showers, model: ArrayModel, observables: Collection[str]) -> Array:
     candidate = _candidates(showers, model)
     n_events, n_stations = showers.working.shape
     expected = _expected(showers, candidate, model)
@@ -178,7 +177,7 @@ def _candidates(showers: Showers, model: ArrayModel) -> NDArray[np.intp]:
     return np.flatnonzero(may & showers.working)
 
 
-def _size(log10_energy: Float, showers: Showers, model: ArrayModel) -> Float:
+def _size(log10_energy: Array, showers: Showers, model: ArrayModel) -> Array:
     """Return the signals at 1000 m (2, n) of showers of another energy that have their muons otherwise."""
     size = surface_expectation.shower_size(log10_energy, showers.mass_number, model)
     now = surface_expectation.shower_size(showers.log10_energy, showers.mass_number, model)[0]
@@ -206,7 +205,7 @@ def _expected(showers: Showers, candidate: NDArray[np.intp], model: ArrayModel, 
 
 def _slopes(
     showers: Showers, expected: _Expected, candidate: NDArray[np.intp], model: ArrayModel
-) -> tuple[Float, Float, Float]:
+) -> tuple[Array, Array, Array]:
     """Return the expected bins (K, B), their derivatives (8, K, B) and those of the times (8, K)."""
     bins = expected.particles.sum(axis=0)
     slopes = np.zeros((len(PARAMETERS), *bins.shape))
@@ -221,9 +220,9 @@ def _slopes(
 
 
 class _Trigger(NamedTuple):
-    probability: Float  # (K,)
-    share: Float  # information of signal and silence compared with a signal that is always seen, (K,)
-    particles: Float  # expected where there is a trigger, (K,)
+    probability: Array  # (K,)
+    share: Array  # information of signal and silence compared with a signal that is always seen, (K,)
+    particles: Array  # expected where there is a trigger, (K,)
 
 
 def _trigger(expected: Recorded, model: ArrayModel) -> _Trigger:
@@ -244,7 +243,7 @@ def _trigger(expected: Recorded, model: ArrayModel) -> _Trigger:
     return _Trigger(probability, share, np.maximum(particles, 1.0))
 
 
-def _recorded(bins: Float, model: ArrayModel) -> Float:
+def _recorded(bins: Array, model: ArrayModel) -> Array:
     """Return the expected contents of the bins [VEM], (K, B)."""
     if model.response_time == 0:
         return bins + model.pedestal
@@ -258,7 +257,7 @@ _FEW = 40.0  # particles, up to which the table goes
 _LOG_NUMBER = np.linspace(np.log(1e-4), np.log(_FEW), 60)
 
 
-def _bin_information(number: Float, model: ArrayModel) -> Float:
+def _bin_information(number: Array, model: ArrayModel) -> Array:
     """Return the information about the expected number of particles in a bin, of any shape."""
     noise = _noise(model)
     number = np.maximum(number, _SMALLEST)
@@ -276,7 +275,7 @@ def _noise(model: ArrayModel) -> float:
 
 
 @lru_cache(maxsize=8)
-def _efficiency(model: ArrayModel, noise: float) -> Float:
+def _efficiency(model: ArrayModel, noise: float) -> Array:
     """Return the information about Poisson numbers with noise compared with that of the numbers, for `_LOG_NUMBER`."""
     number = np.exp(_LOG_NUMBER)[:, None]
     if noise < 0.1 and model.relative_noise < 0.01:  # the numbers can be read off

@@ -26,13 +26,12 @@ from showertools import array_events, array_front, array_signal, chunks, mean_sh
 from showertools.array_events import Stations
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
 
-Float = NDArray[np.float64]
-
-SOFTENING = 0.3
-"""In a first fit, signals are trusted only to this share of what is expected: with their true errors, those of the
-brightest stations would hold the core where the likelihood has a maximum of its own. Our choice."""
+SOFTENINGS = (0.3, 0.0)
+"""Passes of the fit: in the first, signals are trusted only to this share of what is expected. With their true errors,
+those of the brightest stations would hold the core where the likelihood has a maximum of its own. Our choice."""
 _STEP = np.array([1.0, 1.0, 1e-3])  # m, m, log10(E): of the derivatives
 _REACH = np.array([0.3, 0.3, 0.5])  # most that a step may change, in spacings and log10(E)
 _WEAK = np.array([1e5, 1e5, 1e2]) ** -2.0  # information that changes nothing, so that each matrix has an inverse
@@ -55,12 +54,12 @@ class Given(NamedTuple):
         Departure of the logarithm of the number of muons from that of its mean, (n,).
     """
 
-    axis: Float
-    xmax: Float
-    log_muons: Float
+    axis: Array
+    xmax: Array
+    log_muons: Array
 
 
-def expected_signals(core: Float, log10_energy: Float, given: Given, model: ArrayModel) -> Recorded:
+def expected_signals(core: Array, log10_energy: Array, given: Given, model: ArrayModel) -> Recorded:
     """Return the signals that the model's mean shower is expected to leave.
 
     Parameters
@@ -88,7 +87,7 @@ def expected_signals(core: Float, log10_energy: Float, given: Given, model: Arra
     return array_signal.recorded(expected, seen.distance, seen.depth, model)
 
 
-def signal_at_1000_m(log10_energy: Float, cosine: Float, model: ArrayModel) -> Float:
+def signal_at_1000_m(log10_energy: Array, cosine: Array, model: ArrayModel) -> Array:
     """Return the signal that the model's mean shower leaves 1000 m from its axis [VEM].
 
     Parameters
@@ -154,25 +153,25 @@ def fit_lateral(
     n_events = len(stations.signal)
     axis = array_events.vectors(axis, "axis", n_events, 3)
     chunks.check_size(n_iterations, "n_iterations", minimum=1)
-    spread = np.zeros((n_events, 2, 2))
+    spread: Array = np.zeros((n_events, 2, 2))
     if axis_covariance is not None:
         flat = np.reshape(axis_covariance, (-1, 4))
         spread = array_events.vectors(flat, "axis_covariance", n_events, 4).reshape(-1, 2, 2)
 
     def work(some: slice) -> Events:
-        part = Stations(*(values[some] for values in stations))
+        part = array_events.select(stations, some)
         return _fit(part, axis[some], spread[some], model, n_iterations)
 
     return array_events.in_parts(work, n_events, workers)
 
 
-def _fit(stations: Stations, axis: Float, spread: Float, model: ArrayModel, n_iterations: int) -> Events:
+def _fit(stations: Stations, axis: Array, spread: Array, model: ArrayModel, n_iterations: int) -> Events:
     possible = (stations.triggered.sum(axis=1) >= 3) & np.isfinite(axis).all(axis=1) & (axis[:, 2] > 0)
-    some = Stations(*(values[possible] for values in stations))
+    some = array_events.select(stations, possible)
     zero = np.zeros(np.count_nonzero(possible))
     given = Given(axis[possible], zero, zero)
     point = _start(some, given, model)  # (m, 3)
-    for softening in (SOFTENING, 0.0):
+    for softening in SOFTENINGS:
         point = _climb(point, some, given, model, n_iterations, softening)
     likelihood = _likelihood(point, some, given, model)
     slopes = _slopes(point, given, model, likelihood.expected)
@@ -192,24 +191,25 @@ def _fit(stations: Stations, axis: Float, spread: Float, model: ArrayModel, n_it
 
 class _Likelihood(NamedTuple):
     expected: Recorded
-    deviance: Float  # (n,)
-    slope: Float  # of the logarithm by the mean signal, (n, S)
-    curvature: Float  # minus its second derivative, (n, S)
+    deviance: Array  # (n,)
+    slope: Array  # of the logarithm by the mean signal, (n, S)
+    curvature: Array  # minus its second derivative, (n, S)
 
 
-def _overdispersion(expected: Recorded, softening: float, model: ArrayModel) -> Float:
+def _overdispersion(expected: Recorded, softening: float, model: ArrayModel) -> Array:
     """Return the variance of the signals compared with that of shifted Poisson numbers, at least 1."""
     variance = expected.variance + (softening * expected.mean) ** 2
-    return np.maximum(variance / np.maximum(expected.mean + array_signal.quiet_variance(model), _LEAST_PARTICLES), 1.0)
+    number = np.maximum(expected.mean + array_signal.quiet_variance(model), _LEAST_PARTICLES)
+    return np.asarray(np.maximum(variance / number, 1.0))
 
 
 def _likelihood(
-    point: Float,
+    point: Array,
     stations: Stations,
     given: Given,
     model: ArrayModel,
     softening: float = 0.0,
-    overdispersion: Float | None = None,
+    overdispersion: Array | None = None,
 ) -> _Likelihood:
     """Return how well points (core x, core y, log10(E)) fit.
 
@@ -238,13 +238,13 @@ def _likelihood(
     return _Likelihood(expected, deviance.sum(axis=1), slope, curvature)
 
 
-def _slopes(point: Float, given: Given, model: ArrayModel, expected: Recorded) -> Float:
+def _slopes(point: Array, given: Given, model: ArrayModel, expected: Recorded) -> Array:
     """Return the derivatives of the mean signals by core x, core y and log10(E), (n, 3, S)."""
     moved = [expected_signals(p[:, :2], p[:, 2], given, model).mean for p in (point + step for step in np.diag(_STEP))]
     return np.stack([(mean - expected.mean) / step for mean, step in zip(moved, _STEP, strict=True)], axis=1)
 
 
-def _start(stations: Stations, given: Given, model: ArrayModel) -> Float:
+def _start(stations: Stations, given: Given, model: ArrayModel) -> Array:
     """Return a first guess: the signals' centre of gravity and the energy that gives their mean logarithm."""
     core = array_front.barycentre(stations.signal, model)
     energy = np.full(len(core), 19.0)
@@ -257,8 +257,8 @@ def _start(stations: Stations, given: Given, model: ArrayModel) -> Float:
 
 
 def _climb(
-    point: Float, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, softening: float
-) -> Float:
+    point: Array, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, softening: float
+) -> Array:
     """Return where the likelihood is largest: Gauss–Newton steps, damped until each makes it larger."""
     point = point.copy()
     damping = np.full(len(point), _DAMPING)
@@ -267,8 +267,7 @@ def _climb(
     for _ in range(n_iterations):
         if not len(going):
             break
-        part = Stations(*(values[going] for values in stations))
-        known = Given(*(values[going] for values in given))
+        part, known = array_events.select(stations, going), array_events.select(given, going)
         now = _likelihood(point[going], part, known, model, softening)
         slopes = _slopes(point[going], known, model, now.expected)
         gradient = np.einsum("nis,ns->ni", slopes, now.slope)
@@ -293,8 +292,8 @@ def _climb(
 
 
 def _covariance(
-    point: Float, slopes: Float, likelihood: _Likelihood, given: Given, spread: Float, model: ArrayModel
-) -> Float:
+    point: Array, slopes: Array, likelihood: _Likelihood, given: Given, spread: Array, model: ArrayModel
+) -> Array:
     """Return the covariance of core, log10(E), axis x and axis y, (n, 5, 5).
 
     What the fit assumes and does not know, axis, Xmax and number of muons, moves the estimate by −C·Dᵀ·W·N for each
@@ -310,14 +309,14 @@ def _covariance(
     moved = _assumed_slopes(point, given, model, likelihood.expected)
     response = -inverse @ np.einsum("nis,njs->nij", weighted, moved)  # (n, 3, 4)
     response = np.concatenate([response, np.broadcast_to(np.eye(2, 4), (len(point), 2, 4))], axis=1)
-    covariance = response @ assumed @ response.transpose(0, 2, 1)
+    covariance: Array = response @ assumed @ response.transpose(0, 2, 1)
     covariance[:, :3, :3] += inverse
     return covariance
 
 
-def _assumed_slopes(point: Float, given: Given, model: ArrayModel, expected: Recorded) -> Float:
+def _assumed_slopes(point: Array, given: Given, model: ArrayModel, expected: Recorded) -> Array:
     """Return the derivatives of the mean signals by axis x, axis y, Xmax and log(muons), (n, 4, S)."""
-    moved: list[tuple[Given, Float | float]] = []
+    moved: list[tuple[Given, Array | float]] = []
     for number in (0, 1):
         change = np.where(given.axis[:, number] > 0, -1e-4, 1e-4)  # towards the zenith
         axis = given.axis.copy()

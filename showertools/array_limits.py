@@ -14,20 +14,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize
 
 from showertools import _checks, array_front, array_information, limits, mean_shower
 from showertools.array_information import PARAMETERS
 from showertools.chunks import Events
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
-
-Float = NDArray[np.float64]
 
 _INDEX = {name: number for number, name in enumerate(PARAMETERS)}
 
 
-def prior_covariance(events: Events, model: ArrayModel) -> Float:
+def prior_covariance(events: Events, model: ArrayModel) -> Array:
     """Return what is known of each shower beforehand.
 
     Parameters
@@ -138,7 +137,7 @@ def containment_radius(covariance: ArrayLike, *, quantile: float = 0.68) -> floa
         raise ValueError(f"`quantile` should be between 0 and 1. Received: {quantile!r}")
     if not len(covariance):
         return np.nan
-    variance = _checks.positive(np.linalg.eigvalsh(covariance), "eigenvalues of `covariance`")  # (n, 2)
+    variance = _checks.positive(np.linalg.eigvalsh(covariance), "covariance")  # (n, 2), its eigenvalues
     angle = (np.arange(64) + 0.5) * np.pi / 128
     along = 1 / (np.cos(angle) ** 2 / variance[:, :1] + np.sin(angle) ** 2 / variance[:, 1:])  # (n, angles)
     weight = along / along.sum(axis=1, keepdims=True)

@@ -13,13 +13,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from showertools import surface_expectation
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
-
-Float = NDArray[np.float64]
 
 _SMALLEST = 1e-300
 _LARGEST_LOG = 50.0
@@ -36,11 +34,11 @@ class Recorded(NamedTuple):
         Of the signal [VEM²], (n, S).
     """
 
-    mean: Float
-    variance: Float
+    mean: Array
+    variance: Array
 
 
-def recorded(expected: Float, distance: Float, depth: Float, model: ArrayModel) -> Recorded:
+def recorded(expected: Array, distance: Array, depth: Array, model: ArrayModel) -> Recorded:
     """Return mean and variance of the signals.
 
     Parameters
@@ -110,12 +108,12 @@ class Beyond(NamedTuple):
         The first derivative by the mean signal [1/VEM] and minus the second [1/VEM²], (n, S).
     """
 
-    log_probability: Float
-    slope: Float
-    curvature: Float
+    log_probability: Array
+    slope: Array
+    curvature: Array
 
 
-def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Beyond:
+def silence(expected: Recorded, level: Array | float, model: ArrayModel) -> Beyond:
     """Return the probability that signals stay below a level.
 
     Parameters
@@ -142,7 +140,7 @@ def silence(expected: Recorded, level: Float | float, model: ArrayModel) -> Beyo
     return Beyond(log_probability, -hazard, np.maximum(curvature, 0))
 
 
-def brightness(expected: Recorded, level: Float | float, model: ArrayModel) -> Beyond:
+def brightness(expected: Recorded, level: Array | float, model: ArrayModel) -> Beyond:
     """Return the probability that signals reach a level, for stations that saturate; arguments as for `silence`."""
     number, level = _shifted(expected, level, model)
     log_density = _log_density(level, number)
@@ -153,17 +151,17 @@ def brightness(expected: Recorded, level: Float | float, model: ArrayModel) -> B
     return Beyond(log_probability, hazard, np.maximum(curvature, 0))
 
 
-def _shifted(expected: Recorded, level: Float | float, model: ArrayModel) -> tuple[Float, Float]:
+def _shifted(expected: Recorded, level: Array | float, model: ArrayModel) -> tuple[Array, Array]:
     """Return λ and k."""
     shift = quiet_variance(model)
     return np.maximum(expected.mean + shift, _SMALLEST), np.maximum(np.asarray(level) + shift + 0.5, 0.5)
 
 
-def _log_density(level: Float, number: Float) -> Float:
+def _log_density(level: Array, number: Array) -> Array:
     """Return the logarithm of the probability of k - 1."""
     return np.asarray(special.xlogy(level - 1, number) - number - special.gammaln(level))
 
 
-def _log(probability: Float, far: Float) -> Float:
+def _log(probability: Array, far: Array) -> Array:
     """Return the logarithm of a probability; where it is 0 to the computer, what is given for it."""
     return np.where(probability < 1e-200, far, np.log(np.maximum(probability, _SMALLEST)))

@@ -12,13 +12,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from showertools import atmosphere, showers, surface_expectation
+from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
-
-Float = NDArray[np.float64]
 
 ENERGY_RANGE = (17.0, 21.0)
 """log10(E/eV) for which Xmax is known."""
@@ -39,11 +37,11 @@ class Moments(NamedTuple):
         Of Xmax [g/cm²] and of the logarithm of the number of muons compared with its mean, (n, 2, 2).
     """
 
-    xmax: Float
-    covariance: Float
+    xmax: Array
+    covariance: Array
 
 
-def moments(log10_energy: Float, cosine: Float, model: ArrayModel) -> Moments:
+def moments(log10_energy: Array, cosine: Array, model: ArrayModel) -> Moments:
     """Return mean Xmax and the spread of Xmax and number of muons.
 
     Parameters
@@ -70,7 +68,7 @@ def moments(log10_energy: Float, cosine: Float, model: ArrayModel) -> Moments:
 
 
 @lru_cache(maxsize=8)
-def _table(model: ArrayModel) -> Float:
+def _table(model: ArrayModel) -> Array:
     """Return mean and variance of Xmax, its covariance with log(muons), and their variance: (4, energies, cosines)."""
     energy = np.arange(ENERGY_RANGE[0], ENERGY_RANGE[1] + _ENERGY_STEP / 2, _ENERGY_STEP)
     mass = np.array(model.mass_numbers)
@@ -98,7 +96,7 @@ def _table(model: ArrayModel) -> Float:
     )
 
 
-def size(log10_energy: Float, model: ArrayModel) -> Float:
+def size(log10_energy: Array, model: ArrayModel) -> Array:
     """Return the signals 1000 m from the axis [VEM] as `surface_expectation.shower_size`, mean of all primaries (2, n).
 
     Parameters

@@ -156,7 +156,7 @@ def test_workers_do_not_matter_and_no_event_is_no_error(some):
         (lambda: array_limits.prior_covariance({}, CLASSIC), "`events` should hold axis, core"),
         (lambda: array_limits.containment_radius(np.eye(2)), r"`covariance` should have the shape \(n, 2, 2\)"),
         (lambda: array_limits.containment_radius([np.eye(2)], quantile=1.0), "`quantile` should be between 0 and 1"),
-        (lambda: array_limits.containment_radius([np.ones((2, 2)) * 0]), "eigenvalues of `covariance` should be pos"),
+        (lambda: array_limits.containment_radius([np.ones((2, 2)) * 0]), "`covariance` should be positive"),
     ],
 )
 def test_bad_input(call, message):

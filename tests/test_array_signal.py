@@ -59,7 +59,7 @@ def test_without_noise_the_signal_is_a_poisson_number():
     np.testing.assert_allclose(found.variance, found.mean)
     silent = array_signal.silence(Recorded(np.array([3.0]), np.array([3.0])), 1.5, BARE)
     np.testing.assert_allclose(np.exp(silent.log_probability), stats.poisson(3.0).cdf(1))
-    bright = array_signal.brightness(Recorded(np.array([3.0]), np.array([3.0])), np.array([2.0]), BARE)
+    bright = array_signal.brightness(Recorded(np.array([3.0]), np.array([3.0])), np.array([1.5]), BARE)
     np.testing.assert_allclose(np.exp(bright.log_probability), 1 - stats.poisson(3.0).cdf(1))
 
 
