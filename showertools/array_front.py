@@ -28,6 +28,8 @@ from showertools.surface_model import ArrayModel
 
 RADIUS_OF_68_PERCENT = float(np.sqrt(-2 * np.log(1 - 0.68)))
 """Standard deviations within which a round two-dimensional normal distribution has 68 %: 1.51."""
+FINEST_RESOLUTION = 1.0
+"""Clocks that are better are treated as having this [ns]."""
 _FLATTEST = 1e-4  # smallest determinant of the stations' inertia over its trace squared: below, they lie on a line
 _LOWEST_COSINE = 0.3  # of the zenith angle: weights and delays are not computed for more inclined axes
 _SMALLEST = 1e-300
@@ -168,7 +170,7 @@ def _times(stations: Stations, axis: Array, core: Array, log10_energy: Array, mo
     resolution = surface_expectation.time_resolution(np.maximum(stations.signal, 1.0), half_time, model)
     offset = model.stations.positions - core[:, None, :]  # (n, S, 2)
     plane = -np.einsum("nsi,ni->ns", offset, axis[:, :2]) / SPEED_OF_LIGHT
-    return np.maximum(resolution, 1e-3), seen.front_time - plane
+    return np.maximum(resolution, FINEST_RESOLUTION), seen.front_time - plane
 
 
 def angular_error(axis: Array, covariance: Array) -> Array:

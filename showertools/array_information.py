@@ -6,7 +6,7 @@ Given the shower, the stations are independent, so their information adds up:
   information about its mean is exact, from a table, where few particles are expected in a bin; where there are many it
   is 1/variance. What the light's decay does to a trace can be undone, which makes the noise of a bin larger.
 - silence: a station triggers with the probability p. Its trace counts p times; whether it is silent counts as well.
-- times: p/σ², with the error of the time that the expected number of particles gives.
+- times: p/σ², with the error of the time that the expected number of particles gives, at least 1 ns.
 - bins that are expected to saturate say nothing, and neither does the sum of such a trace.
 
 Source: `surface_expectation` and `surface_station` for what is observed; the information of a Poisson number beyond a
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import signal as filters
 from scipy import special
 
-from showertools import _checks, array_events, array_signal, surface_expectation
+from showertools import _checks, array_events, array_front, array_signal, surface_expectation
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
 from showertools.surface_expectation import Array
@@ -159,7 +159,7 @@ def _information(showers: Showers, model: ArrayModel, observables: Collection[st
         each += np.einsum("ikb,kb,jkb->kij", slopes, weight, slopes, optimize=True)
     if "time" in observables:
         resolution = surface_expectation.time_resolution(trigger.particles, expected.half_time, model)
-        weight = trigger.probability / np.maximum(resolution, 1e-3) ** 2
+        weight = trigger.probability / np.maximum(resolution, array_front.FINEST_RESOLUTION) ** 2
         each += np.einsum("ik,k,jk->kij", time_slopes, weight, time_slopes)
     information = np.zeros((n_events, *each.shape[1:]))
     np.add.at(information, candidate // n_stations, each)

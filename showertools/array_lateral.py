@@ -22,16 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from showertools import array_events, array_front, array_signal, chunks, mean_shower, surface_expectation
+from showertools import _checks, array_events, array_front, array_signal, chunks, mean_shower, surface_expectation
 from showertools.array_events import Stations
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
 from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel
 
-SOFTENINGS = (0.3, 0.0)
-"""Passes of the fit: in the first, signals are trusted only to this share of what is expected. With their true errors,
-those of the brightest stations would hold the core where the likelihood has a maximum of its own. Our choice."""
+SHAPE_ERROR = 0.05
+"""Relative error of the expected signals: a shower is not the mean shower, and its axis is not known exactly. Our
+choice: of 0, 0.02, 0.05, 0.1 and 0.2, tried on 2,000 showers of each preset with fitted axes, it gives the best cores of the
+classic one (68 % within 10.5 m, 11.3 m with 0) and energies as good as any; the default's are within 1 % of the best."""
+FIRST_SHAPE_ERROR = 0.3
+"""The same in a first fit. With smaller errors, those of the brightest stations would hold the core where the
+likelihood has a maximum of its own. Our choice."""
 _STEP = np.array([1.0, 1.0, 1e-3])  # m, m, log10(E): of the derivatives
 _REACH = np.array([0.3, 0.3, 0.5])  # most that a step may change, in spacings and log10(E)
 _WEAK = np.array([1e5, 1e5, 1e2]) ** -2.0  # information that changes nothing, so that each matrix has an inverse
@@ -115,6 +119,7 @@ def fit_lateral(
     model: ArrayModel,
     *,
     axis_covariance: NDArray[np.floating] | None = None,
+    shape_error: float = SHAPE_ERROR,
     n_iterations: int = 40,
     workers: int | None = None,
 ) -> Events:
@@ -130,6 +135,8 @@ def fit_lateral(
         Parameters of the array.
     axis_covariance : numpy.ndarray, optional
         (n, 2, 2) of the axes' x and y, which the errors then allow for.
+    shape_error : float
+        Relative error of the expected signals; 0 is best for mean showers with exact axes.
     n_iterations : int
         Most steps of the fit.
     workers : int, optional
@@ -152,6 +159,7 @@ def fit_lateral(
     stations = array_events.read(events, model)
     n_events = len(stations.signal)
     axis = array_events.vectors(axis, "axis", n_events, 3)
+    _checks.number(shape_error, "shape_error", "non-negative")
     chunks.check_size(n_iterations, "n_iterations", minimum=1)
     spread: Array = np.zeros((n_events, 2, 2))
     if axis_covariance is not None:
@@ -160,20 +168,22 @@ def fit_lateral(
 
     def work(some: slice) -> Events:
         part = array_events.select(stations, some)
-        return _fit(part, axis[some], spread[some], model, n_iterations)
+        return _fit(part, axis[some], spread[some], model, shape_error, n_iterations)
 
     return array_events.in_parts(work, n_events, workers)
 
 
-def _fit(stations: Stations, axis: Array, spread: Array, model: ArrayModel, n_iterations: int) -> Events:
+def _fit(
+    stations: Stations, axis: Array, spread: Array, model: ArrayModel, shape_error: float, n_iterations: int
+) -> Events:
     possible = (stations.triggered.sum(axis=1) >= 3) & np.isfinite(axis).all(axis=1) & (axis[:, 2] > 0)
     some = array_events.select(stations, possible)
     zero = np.zeros(np.count_nonzero(possible))
     given = Given(axis[possible], zero, zero)
     point = _start(some, given, model)  # (m, 3)
-    for softening in SOFTENINGS:
-        point = _climb(point, some, given, model, n_iterations, softening)
-    likelihood = _likelihood(point, some, given, model)
+    for error in (max(FIRST_SHAPE_ERROR, shape_error), shape_error):
+        point = _climb(point, some, given, model, n_iterations, error)
+    likelihood = _likelihood(point, some, given, model, shape_error)
     slopes = _slopes(point, given, model, likelihood.expected)
     found = {
         "core": point[:, :2],
@@ -194,11 +204,12 @@ class _Likelihood(NamedTuple):
     deviance: Array  # (n,)
     slope: Array  # of the logarithm by the mean signal, (n, S)
     curvature: Array  # minus its second derivative, (n, S)
+    information: Array  # variance of the slope, were the shower the mean shower, (n, S)
 
 
-def _overdispersion(expected: Recorded, softening: float, model: ArrayModel) -> Array:
+def _overdispersion(expected: Recorded, shape_error: float, model: ArrayModel) -> Array:
     """Return the variance of the signals compared with that of shifted Poisson numbers, at least 1."""
-    variance = expected.variance + (softening * expected.mean) ** 2
+    variance = expected.variance + (shape_error * expected.mean) ** 2
     number = np.maximum(expected.mean + array_signal.quiet_variance(model), _LEAST_PARTICLES)
     return np.asarray(np.maximum(variance / number, 1.0))
 
@@ -208,7 +219,7 @@ def _likelihood(
     stations: Stations,
     given: Given,
     model: ArrayModel,
-    softening: float = 0.0,
+    shape_error: float = 0.0,
     overdispersion: Array | None = None,
 ) -> _Likelihood:
     """Return how well points (core x, core y, log10(E)) fit.
@@ -220,7 +231,7 @@ def _likelihood(
     shift = array_signal.quiet_variance(model)
     number = np.maximum(expected.mean + shift, _LEAST_PARTICLES)
     seen = np.maximum(stations.signal + shift, _LEAST_PARTICLES)
-    divisor = _overdispersion(expected, softening, model) if overdispersion is None else overdispersion
+    divisor = _overdispersion(expected, shape_error, model) if overdispersion is None else overdispersion
     counted = stations.triggered & ~stations.saturated
     deviance = np.where(counted, 2 * (special.xlogy(seen, seen / number) - seen + number) / divisor, 0.0)
     slope = np.where(counted, (seen / number - 1) / divisor, 0.0)
@@ -235,7 +246,8 @@ def _likelihood(
         deviance = np.where(stations.saturated, -2 * bright.log_probability, deviance)
         slope = np.where(stations.saturated, bright.slope, slope)
         curvature = np.where(stations.saturated, bright.curvature, curvature)
-    return _Likelihood(expected, deviance.sum(axis=1), slope, curvature)
+    information = np.where(counted, curvature**2 * expected.variance, curvature)
+    return _Likelihood(expected, deviance.sum(axis=1), slope, curvature, information)
 
 
 def _slopes(point: Array, given: Given, model: ArrayModel, expected: Recorded) -> Array:
@@ -257,7 +269,7 @@ def _start(stations: Stations, given: Given, model: ArrayModel) -> Array:
 
 
 def _climb(
-    point: Array, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, softening: float
+    point: Array, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, shape_error: float
 ) -> Array:
     """Return where the likelihood is largest: Gauss–Newton steps, damped until each makes it larger."""
     point = point.copy()
@@ -268,7 +280,7 @@ def _climb(
         if not len(going):
             break
         part, known = array_events.select(stations, going), array_events.select(given, going)
-        now = _likelihood(point[going], part, known, model, softening)
+        now = _likelihood(point[going], part, known, model, shape_error)
         slopes = _slopes(point[going], known, model, now.expected)
         gradient = np.einsum("nis,ns->ni", slopes, now.slope)
         information = np.einsum("nis,ns,njs->nij", slopes, now.curvature, slopes)
@@ -279,7 +291,7 @@ def _climb(
         step /= np.maximum(np.abs(step / reach).max(axis=1, keepdims=True), 1)
         trial = point[going] + step
         trial[:, 2] = np.clip(trial[:, 2], *mean_shower.ENERGY_RANGE)
-        overdispersion = _overdispersion(now.expected, softening, model)
+        overdispersion = _overdispersion(now.expected, shape_error, model)
         after = _likelihood(trial, part, known, model, overdispersion=overdispersion)
         gain = now.deviance - after.deviance
         better = gain > 0
@@ -296,9 +308,9 @@ def _covariance(
 ) -> Array:
     """Return the covariance of core, log10(E), axis x and axis y, (n, 5, 5).
 
-    What the fit assumes and does not know, axis, Xmax and number of muons, moves the estimate by −C·Dᵀ·W·N for each
-    unit: D and N are the derivatives of the signals by the estimated and by the assumed, W their weights, and
-    C = (Dᵀ·W·D)⁻¹.
+    Signals of variance V leave an estimate that weighs them with W the covariance C·Dᵀ·W·V·W·D·C, C = (Dᵀ·W·D)⁻¹. What
+    the fit assumes and does not know, axis, Xmax and number of muons, moves it by −C·Dᵀ·W·N for each unit. D and N are
+    the derivatives of the expected signals by what is estimated and by what is assumed.
     """
     weighted = slopes * likelihood.curvature[:, None, :]
     inverse = np.linalg.inv(np.einsum("nis,njs->nij", weighted, slopes) + np.diag(_WEAK))
@@ -310,7 +322,8 @@ def _covariance(
     response = -inverse @ np.einsum("nis,njs->nij", weighted, moved)  # (n, 3, 4)
     response = np.concatenate([response, np.broadcast_to(np.eye(2, 4), (len(point), 2, 4))], axis=1)
     covariance: Array = response @ assumed @ response.transpose(0, 2, 1)
-    covariance[:, :3, :3] += inverse
+    noise = np.einsum("nis,ns,njs->nij", slopes, likelihood.information, slopes)
+    covariance[:, :3, :3] += inverse @ noise @ inverse
     return covariance
 
 

@@ -134,7 +134,7 @@ def test_the_fit_of_the_lateral_distribution_reaches_the_bound(model):
     change = np.eye(8)[:, [INDEX["core_x"], INDEX["core_y"], INDEX["log10_energy"]]]
     change[INDEX["xmax"], 2] = np.diff(mean_shower.moments(energy, cosine, model).xmax)[0] / 0.1
     information = change.T @ fisher @ change
-    found = array_lateral.fit_lateral(events, events["axis"], model)
+    found = array_lateral.fit_lateral(events, events["axis"], model, shape_error=0.0)
     off = np.column_stack([found["core"] - events["core"], found["shower_energy"] - events["log10_energy"]])
     good = np.isfinite(off).all(axis=1)
     ratio = np.einsum("ni,ij,nj->n", off[good], information, off[good]).mean() / 3

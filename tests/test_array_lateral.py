@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from showertools import array_lateral, array_signal, mean_shower, surface
+from showertools import array_front, array_lateral, array_signal, mean_shower, surface
 from showertools.surface_model import ArrayModel
 
 CLASSIC, DEFAULT = ArrayModel.classic(), ArrayModel()
@@ -105,6 +105,16 @@ def test_errors_allow_for_the_direction(simulated):
     assert np.median(np.abs(moved - predicted)) < 0.15 * np.median(np.abs(predicted))
 
 
+def test_a_little_distrust_helps_where_the_axis_is_fitted():
+    events = surface.simulate(800, seed=7, model=CLASSIC, traces=False)
+    axis = array_front.fit_front(events, CLASSIC)["axis"]
+    wide = {}
+    for error in (0.0, array_lateral.SHAPE_ERROR, 0.4):
+        core = array_lateral.fit_lateral(events, axis, CLASSIC, shape_error=error)["core"]
+        wide[error] = np.quantile(np.linalg.norm(core - events["core"], axis=1), 0.68)
+    assert wide[array_lateral.SHAPE_ERROR] < min(0.98 * wide[0.0], 0.8 * wide[0.4])
+
+
 def test_a_silent_station_pushes_the_core_away():
     # three corners see the same: the core is in the middle, unless the fourth is known to have seen nothing
     events = {"signal": np.array([[140.0, 140.0, 140.0, np.nan]] * 2), "time": np.array([[0.0, 0.0, 0.0, np.nan]] * 2)}
@@ -176,6 +186,7 @@ def test_workers_do_not_matter_and_no_event_is_no_error(simulated):
     [
         ({"axis": AXIS[:2]}, r"`axis` should have the shape \(4, 3\)"),
         ({"axis_covariance": np.zeros((2, 2, 2))}, r"`axis_covariance` should have the shape \(4, 4\)"),
+        ({"shape_error": -0.1}, "`shape_error` should be a non-negative number"),
         ({"n_iterations": 1.5}, "`n_iterations` should be a whole number"),
         ({"events": {"signal": np.zeros((4, 81))}}, "`events` should hold `signal` and `time`"),
         ({"model": ArrayModel.classic(n_rows=14, n_columns=14)}, r"`signal` should have the shape \(n, 196\)"),
