@@ -31,8 +31,9 @@ from showertools.surface_model import ArrayModel
 
 SHAPE_ERROR = 0.05
 """Relative error of the expected signals: a shower is not the mean shower, and its axis is not known exactly. Our
-choice: of 0, 0.02, 0.05, 0.1 and 0.2, tried on 2,000 showers of each preset with fitted axes, it gives the best cores of the
-classic one (68 % within 10.5 m, 11.3 m with 0) and energies as good as any; the default's are within 1 % of the best."""
+choice: of 0, 0.02, 0.05, 0.1 and 0.2, tried on 2,000 showers of each preset with fitted axes, it gives the best cores
+of the classic one (68 % within 10.5 m, 11.3 m with 0) and energies as good as any; the default's are within 1 % of the
+best."""
 FIRST_SHAPE_ERROR = 0.3
 """The same in a first fit. With smaller errors, those of the brightest stations would hold the core where the
 likelihood has a maximum of its own. Our choice."""
