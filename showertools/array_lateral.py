@@ -6,8 +6,8 @@ from those expected, silent ones by the probability to stay below the threshold,
 as bright. `size` is what this shower gives 1000 m from the axis, the S(1000) of the Pierre Auger Observatory.
 
 The shape is the model's at mean Xmax, so it has the asymmetry of inclined showers. A power law (for the default model
-Auger's form) with slopes calibrated against energy and zenith gives the energy about as well, but cores that are
-further off: 68 % of them by up to 24 m instead of 11 m (classic), 66 m instead of 45 m (default).
+Auger's form) with slopes calibrated against energy and zenith gives energies that are 2 to 5 % worse and cores that are
+further off: 68 % of them by 24 m instead of 10 m (classic), 66 m instead of 44 m (default).
 
 Source: maximum likelihood with silent stations is what the Pierre Auger Observatory does, A. Aab et al., JINST 15
 (2020) P10021, doi:10.1088/1748-0221/15/10/P10021 (from memory); the shape and the numerics, damped as by Levenberg and

@@ -8,7 +8,7 @@ from showertools.array_fit import EnergyCalibration
 from showertools.surface_model import ArrayModel
 
 CLASSIC, DEFAULT = ArrayModel.classic(), ArrayModel()
-CALIBRATION = EnergyCalibration(size=(19.3, 0.98, 0.01), attenuation=(0.4, -0.1, 0.3))
+CALIBRATION = EnergyCalibration(size=(19.3, 0.98, 0.01), attenuation=(0.4, -0.1, 0.3), product=0.05)
 N_EVENTS = 700
 
 
@@ -23,10 +23,11 @@ def simulated(request):
 
 
 def test_a_calibration_on_paper():
-    # 10 times the reference size at 38°: s = 1, x = 0; and vertical: x = cos²38° − 1
-    found = CALIBRATION.log10_energy([1_000.0, 100.0], [np.cos(np.radians(38.0)), 1.0])
+    # 10 times the reference size at 38°: s = 1, x = 0; and the reference size or 10 times it from the zenith
+    found = CALIBRATION.log10_energy([1_000.0, 100.0, 1_000.0], [np.cos(np.radians(38.0)), 1.0, 1.0])
     x = np.cos(np.radians(38.0)) ** 2 - 1
-    np.testing.assert_allclose(found, [19.3 + 0.98 + 0.01, 19.3 + 0.4 * x - 0.1 * x**2 + 0.3 * x**3])
+    vertical = 0.4 * x - 0.1 * x**2 + 0.3 * x**3
+    np.testing.assert_allclose(found, [19.3 + 0.98 + 0.01, 19.3 + vertical, 19.3 + 0.98 + 0.01 + vertical + 0.05 * x])
 
 
 def test_a_known_calibration_is_found_again_in_spite_of_outliers_and_failures():
