@@ -1,24 +1,19 @@
-"""What a classical reconstruction and the limits read of the events of an array, checked, and divided into parts."""
+"""What a classical reconstruction and the limits read of the events of an array, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import _checks, array_signal, chunks
+from showertools import _checks, array_signal
 from showertools.chunks import Events
 from showertools.surface_expectation import Array
 from showertools.surface_model import ArrayModel, check_model
 
 Columns = TypeVar("Columns", bound=tuple[Any, ...])
 """A named tuple of arrays, one entry an event."""
-
-EVENTS_AT_ONCE = 256
-"""Events of one part: its arrays stay in the processor's cache."""
 
 
 class Stations(NamedTuple):
@@ -99,26 +94,3 @@ def vectors(values: ArrayLike, name: str, n_events: int, length: int) -> Array:
     if array.shape != (n_events, length):
         raise ValueError(f"`{name}` should have the shape ({n_events}, {length}). Received: {array.shape}")
     return array
-
-
-def in_parts(work: Callable[[slice], Events], n_events: int, workers: int | None) -> Events:
-    """Apply `work` to a few events at a time, and join what it returns.
-
-    Parameters
-    ----------
-    work : callable
-        Takes the slice of the events, returns arrays of as many entries.
-    n_events : int
-        How many events there are.
-    workers : int, optional
-        Number of threads; by default the number of cores.
-
-    Returns
-    -------
-    dict of numpy.ndarray
-        Each of length `n_events`.
-    """
-    starts = range(0, max(n_events, 1), EVENTS_AT_ONCE)
-    with ThreadPoolExecutor(chunks.check_workers(workers)) as pool:
-        parts = list(pool.map(lambda start: work(slice(start, min(start + EVENTS_AT_ONCE, n_events))), starts))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -89,7 +89,7 @@ def fit_front(
         part = array_events.select(stations, some)
         return _fit(part, middle[some], energy[some, 0], known, model, n_iterations)
 
-    return array_events.in_parts(work, n_events, workers)
+    return chunks.in_parts(work, n_events, workers)
 
 
 def barycentre(signal: Array, model: ArrayModel) -> Array:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy import signal as filters
 from scipy import special
 
-from showertools import _checks, array_events, array_front, array_signal, surface_expectation
+from showertools import _checks, array_events, array_front, array_signal, chunks, surface_expectation
 from showertools.array_signal import Recorded
 from showertools.chunks import Events
 from showertools.surface_expectation import Array
@@ -135,7 +135,7 @@ def fisher_information(
         found = [_information(piece, model, observables) for piece in pieces]
         return {"fisher": np.concatenate([np.zeros((0, len(PARAMETERS), len(PARAMETERS))), *found])}
 
-    return array_events.in_parts(work, len(showers.xmax), workers)["fisher"]
+    return chunks.in_parts(work, len(showers.xmax), workers)["fisher"]
 
 
 def _information(showers: Showers, model: ArrayModel, observables: Collection[str]) -> Array:

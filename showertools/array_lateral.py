@@ -171,7 +171,7 @@ def fit_lateral(
         part = array_events.select(stations, some)
         return _fit(part, axis[some], spread[some], model, shape_error, n_iterations)
 
-    return array_events.in_parts(work, n_events, workers)
+    return chunks.in_parts(work, n_events, workers)
 
 
 def _fit(

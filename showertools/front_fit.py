@@ -15,7 +15,6 @@ proportion to their mean, on top of the resolution of the clocks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +33,6 @@ is within 1 % of the best for Xmax from height and number of muons, and within 2
 RING_EDGES = (0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 420.0, 480.0, 540.0, 700.0)
 """Edges of the rings around the core [m]; our choice."""
 _SCALE = 500.0  # m, so that the four unknowns are of similar size
-_EVENTS_AT_ONCE = 256
 
 
 def fit_front(
@@ -176,12 +174,9 @@ def _in_parts(
     """Apply `work` to a few showers at a time, which stay in the cache, and join the results."""
     n_pixels = counts.shape[1] * counts.shape[2]
 
-    def part(start: int) -> Events:
-        some = slice(start, start + _EVENTS_AT_ONCE)
+    def part(some: slice) -> Events:
         flat = (-1, n_pixels)
         time = np.nan_to_num(arrival_time[some].reshape(flat)).astype(np.float32)
         return work(counts[some].reshape(flat).astype(np.float32), time, *(values[some] for values in more))
 
-    with ThreadPoolExecutor(chunks.check_workers(workers)) as pool:
-        parts = list(pool.map(part, range(0, max(len(counts), 1), _EVENTS_AT_ONCE)))
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return chunks.in_parts(part, len(counts), workers)

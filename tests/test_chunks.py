@@ -130,3 +130,16 @@ def test_a_container_gets_no_more_threads_than_cores(quota, most, tmp_path, monk
     assert without >= 1
     (tmp_path / "cpu.max").write_text(quota, encoding="ascii")
     assert chunks.check_workers(None) == (most or without)
+
+
+@pytest.mark.parametrize("n_events", [0, 1, chunks.EVENTS_AT_ONCE, 2 * chunks.EVENTS_AT_ONCE + 3])
+def test_parts_are_joined_in_their_order(n_events):
+    values = np.arange(n_events)
+    sizes = []
+
+    def work(some):
+        sizes.append(len(values[some]))
+        return {"double": 2 * values[some]}
+
+    np.testing.assert_array_equal(chunks.in_parts(work, n_events, workers=2)["double"], 2 * values)
+    assert max(sizes) <= chunks.EVENTS_AT_ONCE

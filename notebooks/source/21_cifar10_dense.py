@@ -560,8 +560,8 @@ for name in ("Gaussian clouds", "network, no remedy"):
 # both ± 0.7. The pairing gains much between two networks, which find the same pictures hard, and little between a
 # network and the clouds.
 #
-# Scrambled or not, 52.7 %: the test agrees. And the classical method is close: 51.6 % with 200
-# numbers a picture, ten means and ten covariances, computed in one go. People name 94 %.
+# Scrambled or not, 52.7 %: the test agrees. And the classical method is close: 51.6 % with 200 numbers a picture, ten
+# means and ten covariances, computed in one go. People name 94 %.
 #
 # ## What it confuses
 #
@@ -650,12 +650,12 @@ axes.set(title="three networks, test pictures [% of the true class]")
 plt.show()
 
 # %% [markdown]
-# One cat in five is called a dog, and one dog in five a cat. Trucks and automobiles are exchanged in 16 and 14 % of
-# the cases, airplanes become ships in 12 %, ships airplanes in 9 %. Cats and birds are found least, 36 and 40 %. Cats
-# and dogs share their shape, their poses and the living room behind; airplanes and ships share only what is behind
-# them, the blue of the class means. So it seems that the network has learned backgrounds, too: nobody told it what to
-# look at. A classifier of camera images may learn the brightness of the night sky in the same way; the confusion
-# matrix, split by such conditions, finds out.
+# Nearly one cat in four is called a dog, and one dog in five a cat. Trucks and automobiles are exchanged in 17 and 14
+# % of the cases, airplanes become ships in 12 %, ships airplanes in 9 %. Cats and birds are found least, 35 and 40 %.
+# Cats and dogs share their shape, their poses and the living room behind; airplanes and ships share only what is
+# behind them, the blue of the class means. So it seems that the network has learned backgrounds, too: nobody told it
+# what to look at. A classifier of camera images may learn the brightness of the night sky in the same way; the
+# confusion matrix, split by such conditions, finds out.
 #
 # ## What it looks at
 #
@@ -697,9 +697,9 @@ axes.legend(fontsize="small")
 plt.show()
 
 # %% [markdown]
-# The network without remedy is too sure: of its statements around 55 % come true 48 %, of those around 85 % come true
-# 77 %. Who has learned pictures by heart takes the unseen for the known. The network with remedies lies close to the
-# diagonal, but for the last bin: it says 96 % and is right in 92 %.
+# The network without remedy is too sure: of its statements around 55 % come true 49 %, of those around 85 % come true
+# 78 %. Who has learned pictures by heart takes the unseen for the known. The network with remedies lies close to the
+# diagonal, but for the last bin: it says 96 % and is right in 93 %.
 #
 # ### Task 4: the expected calibration error
 #
@@ -958,10 +958,10 @@ for name, *_ in shown:
 
 # %% [markdown]
 # The network without remedy was too hot-headed: T is 1.23 ± 0.01 over three seeds. At that temperature its points
-# come back to the diagonal, its ECE falls from 5.1 to 1.3 %, its cross-entropy from 1.369 to 1.351, and not a single
-# answer changes. One number, fitted to 5,000 pictures that it had not learned from. With remedies there is nothing to
-# mend: T is 1.03. The ECE even rises from 2.1 to 2.6 %: the temperature minimises the cross-entropy, not the ECE, and
-# one parameter cannot bend the curve.
+# come back near the diagonal, its ECE falls from 5.1 to 1.3 %, its cross-entropy from 1.369 to 1.351, and not a
+# single answer changes. One number, fitted to 5,000 pictures that it had not learned from. With remedies there is
+# nothing to mend: T is 1.03. The ECE even rises from 2.1 to 2.6 %: the temperature minimises the cross-entropy, not
+# the ECE, and one parameter cannot bend the curve.
 #
 # What does it do to a cut? Keep what has a certainty above 0.9. Without remedy these are 11.7 % of the pictures, of
 # which 90.4 % are right: the cut holds what it promises, but only just, for the mean certainty of what it keeps is
