@@ -160,17 +160,42 @@ def _fit_plane(time: Array, weight: Array, middle: Array, model: ArrayModel) -> 
     return _Plane(slope, covariance, start, np.sqrt(variance), (weight * rest**2).sum(axis=1))
 
 
-def _times(stations: Stations, axis: Array, core: Array, log10_energy: Array, model: ArrayModel) -> tuple[Array, Array]:
-    """Return the error of the time of each station and its delay behind a plane front [ns], both (n, S)."""
+def expected_times(
+    stations: Stations, axis: Array, core: Array, log10_energy: Array, model: ArrayModel
+) -> tuple[Array, Array]:
+    """Return how well the stations measure the time, and when the front of the model's mean shower comes.
+
+    Parameters
+    ----------
+    stations : Stations
+        What they recorded, as `array_events.read` returns it: errors fall with the signal.
+    axis, core : numpy.ndarray
+        (n, 3), and (n, 2) [m].
+    log10_energy : numpy.ndarray
+        (n,) log10(E/eV), for the mean Xmax; where NaN, 19.
+    model : ArrayModel
+        Parameters of the array.
+
+    Returns
+    -------
+    error, time : numpy.ndarray
+        Standard deviation of each station's time, and the time of the front after it hits the core [ns], (n, S).
+    """
     energy = np.where(np.isfinite(log10_energy), log10_energy, 19.0)
     xmax = mean_shower.moments(energy, axis[:, 2], model).xmax
     seen = surface_expectation.view(axis, core, xmax, model)
     expected = surface_expectation.expected_particles(mean_shower.size(energy, model), seen.distance, seen.depth, model)
     half_time = surface_expectation.half_time(expected, *surface_expectation.arrival(seen.distance, seen.depth, model))
     resolution = surface_expectation.time_resolution(np.maximum(stations.signal, 1.0), half_time, model)
+    return np.maximum(resolution, FINEST_RESOLUTION), seen.front_time
+
+
+def _times(stations: Stations, axis: Array, core: Array, log10_energy: Array, model: ArrayModel) -> tuple[Array, Array]:
+    """Return the error of the time of each station and its delay behind a plane front [ns], both (n, S)."""
+    error, time = expected_times(stations, axis, core, log10_energy, model)
     offset = model.stations.positions - core[:, None, :]  # (n, S, 2)
     plane = -np.einsum("nsi,ni->ns", offset, axis[:, :2]) / SPEED_OF_LIGHT
-    return np.maximum(resolution, FINEST_RESOLUTION), seen.front_time - plane
+    return error, time - plane
 
 
 def angular_error(axis: Array, covariance: Array) -> Array:

@@ -43,7 +43,9 @@ _WEAK = np.array([1e5, 1e5, 1e2]) ** -2.0  # information that changes nothing, s
 _DAMPING = 1e-3
 _MOST_DAMPING = 1e8
 _CONVERGED = 1e-4  # smallest change in -2·log(likelihood) that is worth another step
+_NEARLY_CONVERGED = 0.1  # the same in the first fit
 _LEAST_PARTICLES = 1e-12
+_FAINTEST = 1e-2  # of the trigger level: a silent station of which less is expected says nothing
 
 
 class Given(NamedTuple):
@@ -83,13 +85,24 @@ def expected_signals(core: Array, log10_energy: Array, given: Given, model: Arra
     Recorded
         Without pedestals, (n, S).
     """
+    return array_signal.recorded(*_particles(core, log10_energy, given, model), model)
+
+
+def _expected_means(core: Array, log10_energy: Array, given: Given, model: ArrayModel) -> Array:
+    """Return the means of `expected_signals`, (n, S), in half the time."""
+    seen, _ = array_signal.within_trace(*_particles(core, log10_energy, given, model), model)
+    return np.asarray(seen.sum(axis=0))
+
+
+def _particles(core: Array, log10_energy: Array, given: Given, model: ArrayModel) -> tuple[Array, Array, Array]:
+    """Return expected particles (2, n, S), distances and depths (n, S)."""
     xmax = mean_shower.moments(log10_energy, given.axis[:, 2], model).xmax + given.xmax
     deepest = (model.ground_depth - 1e-3) / given.axis[:, 2]
     size = mean_shower.size(log10_energy, model)
     size[0] *= np.exp(given.log_muons)
     seen = surface_expectation.view(given.axis, core, np.minimum(xmax, deepest), model)
     expected = surface_expectation.expected_particles(size, seen.distance, seen.depth, model)
-    return array_signal.recorded(expected, seen.distance, seen.depth, model)
+    return expected, seen.distance, seen.depth
 
 
 def signal_at_1000_m(log10_energy: Array, cosine: Array, model: ArrayModel) -> Array:
@@ -182,8 +195,8 @@ def _fit(
     zero = np.zeros(np.count_nonzero(possible))
     given = Given(axis[possible], zero, zero)
     point = _start(some, given, model)  # (m, 3)
-    for error in (max(FIRST_SHAPE_ERROR, shape_error), shape_error):
-        point = _climb(point, some, given, model, n_iterations, error)
+    for error, enough in ((max(FIRST_SHAPE_ERROR, shape_error), _NEARLY_CONVERGED), (shape_error, _CONVERGED)):
+        point = _climb(point, some, given, model, n_iterations, error, enough)
     likelihood = _likelihood(point, some, given, model, shape_error)
     slopes = _slopes(point, given, model, likelihood.expected)
     found = {
@@ -237,23 +250,24 @@ def _likelihood(
     deviance = np.where(counted, 2 * (special.xlogy(seen, seen / number) - seen + number) / divisor, 0.0)
     slope = np.where(counted, (seen / number - 1) / divisor, 0.0)
     curvature = np.where(counted, 1 / (number * divisor), 0.0)
-    silent = array_signal.silence(expected, model.threshold - array_signal.pedestals(model), model)
-    quiet = ~stations.triggered & stations.working
-    deviance = np.where(quiet, -2 * silent.log_probability, deviance)
-    slope = np.where(quiet, silent.slope, slope)
-    curvature = np.where(quiet, silent.curvature, curvature)
-    if np.any(stations.saturated):
-        bright = array_signal.brightness(expected, stations.signal, model)
-        deviance = np.where(stations.saturated, -2 * bright.log_probability, deviance)
-        slope = np.where(stations.saturated, bright.slope, slope)
-        curvature = np.where(stations.saturated, bright.curvature, curvature)
+    level = model.threshold - array_signal.pedestals(model)
+    quiet = ~stations.triggered & stations.working & (expected.mean > _FAINTEST * level)
+    silent = array_signal.silence(_some(expected, quiet), level, model)
+    bright = array_signal.brightness(_some(expected, stations.saturated), stations.signal[stations.saturated], model)
+    for where, beyond in ((quiet, silent), (stations.saturated, bright)):
+        deviance[where] = -2 * beyond.log_probability
+        slope[where], curvature[where] = beyond.slope, beyond.curvature
     information = np.where(counted, curvature**2 * expected.variance, curvature)
     return _Likelihood(expected, deviance.sum(axis=1), slope, curvature, information)
 
 
+def _some(expected: Recorded, where: NDArray[np.bool_]) -> Recorded:
+    return Recorded(expected.mean[where], expected.variance[where])
+
+
 def _slopes(point: Array, given: Given, model: ArrayModel, expected: Recorded) -> Array:
     """Return the derivatives of the mean signals by core x, core y and log10(E), (n, 3, S)."""
-    moved = [expected_signals(p[:, :2], p[:, 2], given, model).mean for p in (point + step for step in np.diag(_STEP))]
+    moved = [_expected_means(p[:, :2], p[:, 2], given, model) for p in (point + step for step in np.diag(_STEP))]
     return np.stack([(mean - expected.mean) / step for mean, step in zip(moved, _STEP, strict=True)], axis=1)
 
 
@@ -262,7 +276,7 @@ def _start(stations: Stations, given: Given, model: ArrayModel) -> Array:
     core = array_front.barycentre(stations.signal, model)
     energy = np.full(len(core), 19.0)
     for _ in range(2):
-        mean = expected_signals(core, energy, given, model).mean
+        mean = _expected_means(core, energy, given, model)
         ratio = np.log10(np.maximum(stations.signal, 1) / np.maximum(mean, 1e-9))
         energy = energy + (ratio * stations.triggered).sum(axis=1) / stations.triggered.sum(axis=1)
         energy = np.clip(energy, *mean_shower.ENERGY_RANGE)
@@ -270,9 +284,15 @@ def _start(stations: Stations, given: Given, model: ArrayModel) -> Array:
 
 
 def _climb(
-    point: Array, stations: Stations, given: Given, model: ArrayModel, n_iterations: int, shape_error: float
+    point: Array,
+    stations: Stations,
+    given: Given,
+    model: ArrayModel,
+    n_iterations: int,
+    shape_error: float,
+    enough: float,
 ) -> Array:
-    """Return where the likelihood is largest: Gauss–Newton steps, damped until each makes it larger."""
+    """Return where the likelihood is largest: Gauss–Newton steps, damped, until one gains less than `enough`."""
     point = point.copy()
     damping = np.full(len(point), _DAMPING)
     going = np.arange(len(point))
@@ -298,8 +318,8 @@ def _climb(
         better = gain > 0
         point[going[better]] = trial[better]
         damping[going] *= np.where(better, 0.2, 5.0)
-        done = (better & (gain < _CONVERGED)) | (damping[going] > _MOST_DAMPING)
-        done |= np.einsum("ni,ni->n", step, gradient) < _CONVERGED
+        done = (better & (gain < enough)) | (damping[going] > _MOST_DAMPING)
+        done |= np.einsum("ni,ni->n", step, gradient) < enough
         going = going[~done]
     return point
 
@@ -339,5 +359,5 @@ def _assumed_slopes(point: Array, given: Given, model: ArrayModel, expected: Rec
         moved.append((given._replace(axis=axis), change[:, None]))
     moved.append((given._replace(xmax=given.xmax - 1), -1.0))  # away from the ground
     moved.append((given._replace(log_muons=given.log_muons + 1e-3), 1e-3))
-    means = [(expected_signals(point[:, :2], point[:, 2], other, model).mean, change) for other, change in moved]
+    means = [(_expected_means(point[:, :2], point[:, 2], other, model), change) for other, change in moved]
     return np.stack([(mean - expected.mean) / change for mean, change in means], axis=1)

@@ -38,6 +38,22 @@ class Recorded(NamedTuple):
     variance: Array
 
 
+def within_trace(expected: Array, distance: Array, depth: Array, model: ArrayModel) -> tuple[Array, Array]:
+    """Return the particles that are expected before the trace ends, and their median times; arguments as `recorded`.
+
+    Returns
+    -------
+    seen, median : numpy.ndarray
+        Of each component, (2, n, S); the median after the component's lag [ns].
+    """
+    median, lag = surface_expectation.arrival(distance, depth, model)  # (2, n, S)
+    pulse = surface_expectation.response(model)
+    late = model.bin_width * float(np.sum(1 - np.cumsum(pulse)))  # mean delay of the light
+    since = np.maximum(model.bin_edges[-1] - late - lag, _SMALLEST)
+    seen = expected * special.ndtr(np.log(since / median) / model.arrival_width)
+    return seen, median
+
+
 def recorded(expected: Array, distance: Array, depth: Array, model: ArrayModel) -> Recorded:
     """Return mean and variance of the signals.
 
@@ -61,11 +77,7 @@ def recorded(expected: Array, distance: Array, depth: Array, model: ArrayModel) 
     delay of the light where the response takes time. The noise relative to the bins goes with the sum of their squares,
     for a log-normal ∫p² = exp(w²/4)/(2·√π·w·median); both components are given their mean median.
     """
-    median, lag = surface_expectation.arrival(distance, depth, model)  # (2, n, S)
-    pulse = surface_expectation.response(model)
-    late = model.bin_width * float(np.sum(1 - np.cumsum(pulse)))  # mean delay of the light
-    since = np.maximum(model.bin_edges[-1] - late - lag, _SMALLEST)
-    seen = expected * special.ndtr(np.log(since / median) / model.arrival_width)
+    seen, median = within_trace(expected, distance, depth, model)
     mean = seen.sum(axis=0)
     variance = mean + quiet_variance(model)
     if model.relative_noise:

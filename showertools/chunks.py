@@ -20,8 +20,8 @@ from tqdm.auto import tqdm
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 Events = dict[str, np.ndarray]
 """Arrays of equal length, keyed by name."""
-EVENTS_AT_ONCE = 256
-"""Events of one part of `in_parts`: its arrays stay in the processor's cache."""
+EVENTS_AT_ONCE = 1024
+"""Events of one part of `in_parts`: so many that two threads do not wait for each other."""
 
 
 def n_chunks(n_events: int, chunk_size: int) -> int:

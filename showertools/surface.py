@@ -25,8 +25,9 @@ __all__ = ["CHUNK_SIZE", "PRESETS", "UNITS", "ArrayModel", "iterate", "simulate"
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
-CHUNK_SIZE = 128
-"""Showers in a chunk: their traces stay in the processor's cache. Changing it changes the showers of a seed."""
+CHUNK_SIZE = 512
+"""Showers in a chunk: so many that two threads do not wait for each other, so few that memory stays flat. Changing it
+changes the showers of a seed."""
 PRESETS = {"classic": ArrayModel.classic}
 """Models by name, for the command line."""
 UNITS = {

@@ -252,16 +252,18 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one(n_showers, seed, traces)
 
 
 def test_chunks_are_those_of_simulate():
-    pieces = list(surface.iterate(300, seed=5, model=SMALL))
-    assert [len(piece["xmax"]) for piece in pieces] == [128, 128, 44]
+    n_showers = 2 * surface.CHUNK_SIZE + 44
+    pieces = list(surface.iterate(n_showers, seed=5, model=SMALL))
+    assert [len(piece["xmax"]) for piece in pieces] == [surface.CHUNK_SIZE, surface.CHUNK_SIZE, 44]
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    assert_same(joined, surface.simulate(300, seed=5, model=SMALL))
+    assert_same(joined, surface.simulate(n_showers, seed=5, model=SMALL))
 
 
 def test_other_seeds_and_chunks_give_other_showers():
-    first, second = (surface.simulate(256, seed=seed, model=SMALL) for seed in (1, 2))
+    size = surface.CHUNK_SIZE
+    first, second = (surface.simulate(2 * size, seed=seed, model=SMALL) for seed in (1, 2))
     assert not np.any(first["xmax"] == second["xmax"])
-    assert not np.any(first["xmax"][:128] == first["xmax"][128:])
+    assert not np.any(first["xmax"][:size] == first["xmax"][size:])
 
 
 def test_progress_bar_counts_showers(capsys):
