@@ -1,11 +1,12 @@
 """What each station of an array says about a shower, seen from the shower that a classical fit has found.
 
 A fit that takes direction, core and energy one after the other leaves something over: times that come early on one
-side, signals that are too large on another. These remainders, in units of the errors that are expected, are what a
-network has to look at to better the fit. Turned into the shower's own frame, one axis along its azimuth and one
-across, showers from all sides look alike. A step of least squares needs sums of products of remainders and places; the
-products are here, so that a network only has to find their weights, and to sum. It learns by how much the truth
-departs from the fit, in the same frame.
+side, signals that are too large on another. The plain sums that the fit has used vanish, but others do not: signals
+that are too large ahead and behind and too small on both sides say that a shower is more inclined than its times say.
+Such sums are of products of remainders, in units of the errors that are expected, and places in the shower's own
+frame, one axis along its azimuth and one across, in which showers from all sides look alike. Both are here, and the
+first products, so that a network only has to find weights, and to sum. It learns by how much the truth departs from
+the fit, in the same frame.
 
 Sources: the fits are `array_fit`; features and scales are our choice. Nothing is learned here, from whatever showers.
 """

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from showertools import array_events, chunks, mean_shower, surface_expectation
+from showertools import _checks, array_events, chunks, mean_shower, surface_expectation
 from showertools.array_events import Stations
 from showertools.chunks import Events
 from showertools.footprints import SPEED_OF_LIGHT
@@ -90,6 +90,42 @@ def fit_front(
         return _fit(part, middle[some], energy[some, 0], known, model, n_iterations)
 
     return chunks.in_parts(work, n_events, workers)
+
+
+def plane_front(positions: ArrayLike, time: ArrayLike, weight: ArrayLike) -> Array:
+    """Return the axis of the plane front that fits best to the times of one shower.
+
+    Parameters
+    ----------
+    positions : array_like
+        x and y of the stations that triggered [m], (S, 2).
+    time, weight : array_like
+        (S,) [ns], and 1/error² [1/ns²].
+
+    Returns
+    -------
+    numpy.ndarray
+        (3,) the unit vector towards where the shower came from; NaN where the front is faster over the ground than any
+        axis explains.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+    """
+    place, late, weights = (
+        _checks.finite(some, name) for some, name in ((positions, "positions"), (time, "time"), (weight, "weight"))
+    )
+    if late.ndim != 1 or place.shape != (len(late), 2) or weights.shape != late.shape:
+        raise ValueError(
+            "`positions`, `time` and `weight` should have the shapes (S, 2), (S,) and (S,). "
+            f"Received: {place.shape}, {late.shape} and {weights.shape}"
+        )
+    terms = np.column_stack([np.ones(len(late)), -place / SPEED_OF_LIGHT])
+    root = np.sqrt(weights)
+    _, x, y = np.linalg.lstsq(terms * root[:, None], late * root, rcond=None)[0]
+    square = x**2 + y**2
+    return np.array([x, y, np.sqrt(1 - square)]) if square <= 1 else np.full(3, np.nan)
 
 
 def barycentre(signal: Array, model: ArrayModel) -> Array:

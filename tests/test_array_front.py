@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from showertools import array_front, array_signal, mean_shower, surface, surface_expectation
+from showertools import array_events, array_front, array_signal, mean_shower, surface, surface_expectation
 from showertools.footprints import SPEED_OF_LIGHT
 from showertools.surface_model import ArrayModel
 
@@ -157,3 +157,31 @@ def test_bad_input(events, given, message):
 def test_another_model():
     with pytest.raises(ValueError, match="`model` should be an ArrayModel"):
         array_front.fit_front(GOOD, "classic")
+
+
+def test_plane_front_of_one_shower_known_on_paper():
+    axis = np.array([0.48, -0.36, 0.8])
+    positions = np.array([[0.0, 0.0], [1500.0, 0.0], [0.0, 1500.0], [900.0, 400.0]])
+    time = 40 - positions @ axis[:2] / 0.299792458
+    np.testing.assert_allclose(array_front.plane_front(positions, time, np.ones(4)), axis, atol=1e-12)
+    time[3] += 500  # without weight
+    np.testing.assert_allclose(array_front.plane_front(positions, time, [1.0, 2.0, 3.0, 0.0]), axis, atol=1e-12)
+
+
+def test_plane_front_is_what_fit_front_finds():
+    model = ArrayModel.classic()
+    events = surface.simulate(20, seed=3, model=model, traces=False)
+    fitted = array_front.fit_front(events, model)
+    stations = array_events.read(events, model)
+    for number in range(20):
+        there = stations.triggered[number]
+        error = 480 / (1 + np.log10(np.maximum(stations.signal[number][there], 1) + 1))
+        found = array_front.plane_front(model.stations.positions[there], stations.time[number][there], error**-2.0)
+        np.testing.assert_allclose(found, fitted["axis"][number], atol=2e-3)
+
+
+def test_a_front_faster_than_light_has_no_axis():
+    positions = np.array([[0.0, 0.0], [1500.0, 0.0], [0.0, 1500.0]])
+    assert np.all(np.isnan(array_front.plane_front(positions, [0.0, 6000.0, 0.0], np.ones(3))))
+    with pytest.raises(ValueError, match="should have the shapes"):
+        array_front.plane_front(positions, [0.0, 1.0], np.ones(3))
