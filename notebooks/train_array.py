@@ -47,7 +47,8 @@ def prepare(n_train: int) -> tuple[dict, dict, float]:
         if part == "validation":
             seconds = time.perf_counter() - start
             events = surface.simulate(10_000, seed=SEEDS_OF_SHOWERS[part], model=MODEL, traces=False)
-        fitted = array_fit.reconstruct(events, MODEL, calibration)
+            geometry = array_fit.fit_geometry(events, MODEL)
+        fitted = array_fit.add_energy(geometry, MODEL, calibration)
         features = array_features.features(events, fitted, MODEL)
         departures = array_features.departures(events, fitted)
         targets = {name: values / np.float32(WANTED[name]) for name, values in departures.items()}

@@ -242,10 +242,8 @@ if __name__ == "__main__":
             ),
             "best": (
                 Recipe(
-                    lambda seen: fast_training.network(seen, widths=(64, 256, 256), depth=3),
-                    stages=((24, 16), (32, 24)),
-                    shift=3,
-                    cutout=8,
+                    lambda seen: fast_training.network(seen, widths=(64, 256, 256)),
+                    stages=((24, 8), (32, 10)),
                 ),
                 [1],
             ),

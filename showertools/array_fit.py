@@ -177,7 +177,34 @@ def reconstruct(
     >>> bool(np.nanstd(found["log10_energy"] - test["log10_energy"]) < 0.05)
     True
     """
-    found = fit_geometry(events, model, workers=workers)
+    return add_energy(fit_geometry(events, model, workers=workers), model, calibration)
+
+
+def add_energy(found: Events, model: ArrayModel, calibration: EnergyCalibration) -> Events:
+    """Return what `reconstruct` does, for showers whose geometry is fitted already.
+
+    Parameters
+    ----------
+    found : dict of numpy.ndarray
+        As `fit_geometry` returns it.
+    model : ArrayModel
+        Parameters of the array.
+    calibration : EnergyCalibration
+        As `calibrate_energy` returns it.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As `reconstruct` returns it.
+
+    Raises
+    ------
+    ValueError
+        If `found` is something else.
+    """
+    check_model(model)
+    if missing := [name for name in ("axis", "size", "shower_energy", "covariance") if name not in found]:
+        raise ValueError(f"`found` should be what `fit_geometry` returns. Received: no {', '.join(missing)}")
     return {
         "log10_energy": calibration.log10_energy(found["size"], found["axis"][:, 2]),
         "log10_energy_error": _energy_error(found, model, calibration),

@@ -119,3 +119,14 @@ def test_bad_calibration(given, message):
 def test_another_model():
     with pytest.raises(ValueError, match="`model` should be an ArrayModel"):
         array_fit.fit_geometry({}, "classic")
+
+
+def test_adding_the_energy_to_a_geometry_is_reconstructing(simulated):
+    model, test, found, calibration = simulated
+    geometry = array_fit.fit_geometry(test, model)
+    again = array_fit.add_energy(geometry, model, calibration)
+    assert set(again) == set(found)
+    for name, values in found.items():
+        np.testing.assert_array_equal(again[name], values)
+    with pytest.raises(ValueError, match="no size"):
+        array_fit.add_energy({name: geometry[name] for name in geometry if name != "size"}, model, calibration)

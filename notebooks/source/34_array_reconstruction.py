@@ -285,7 +285,7 @@ began = perf_counter()
 train = surface.simulate(n_train, seed=341, model=classic, traces=False)
 geometry = array_fit.fit_geometry(train, classic)
 calibration = array_fit.calibrate_energy(geometry["size"], geometry["axis"][:, 2], train["log10_energy"])
-fitted = array_fit.reconstruct(train, classic, calibration)
+fitted = array_fit.add_energy(geometry, classic, calibration)
 preparation = perf_counter() - began
 test = surface.simulate(n_test, seed=343, model=classic, traces=False)
 test_fitted = array_fit.reconstruct(test, classic, calibration)
@@ -770,8 +770,8 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Losses may be negative: they are minus the logarithms of densities. Plateaus end in steps, perhaps where the network
-# has found out what another sum is good for.
+# Losses may be negative: they are minus the logarithms of densities. The direction gains most, and most of it in the
+# first three epochs.
 #
 # ## The test, once
 #
@@ -818,7 +818,10 @@ for panel, (name, (_, _, label)) in zip(panels, MEASURES.items()):
 plt.show()
 
 # %% [markdown]
-# The orange band begins at the limit and ends at 1.3 times the limit.
+# The orange band begins at the limit and ends at 1.3 times the limit; bars are 68 % intervals, often smaller than the
+# points. In its two minutes, four times through the showers, the published network did not come near the fit. The
+# corrected fit betters the fit in all three: 1.09° in place of 1.39°, 9.9 m in place of 10.7, 5.3 % in place of 6.4.
+# It lies 5 or 6 % above the limit. There is hardly anything left to learn from these data.
 #
 # ## Do the stated errors hold?
 #
@@ -862,7 +865,12 @@ for number, recipe in enumerate(recipes):
     print(f"{recipe:36s}" + "".join(f"{cell.mean():9.2f} ± {cell.std(ddof=1):4.2f}" for cell in cells))
 
 # %% [markdown]
-# With equal weights
+# With equal weights metres win. The core becomes as good as it can, direction and energy stay where the fit was. With
+# the weights of Task 3 all three improve. Learned errors reach the same within the spread over seeds (±), and nobody
+# had to derive a weight; an error for each shower, rather than for each task, changes the resolutions by less than
+# that. Note how large the spread of the published network is: one seed says little about it. Mended, it gains in all
+# three and is still far from the fit: with the time it had (3 min in this table, for both), it is not architecture or
+# weights that it lacks, but what the fit knows.
 #
 # ## Where is it good, where not?
 #
@@ -911,7 +919,11 @@ panels[0].legend()
 plt.show()
 
 # %% [markdown]
-# A bias.
+# Both are better at high energies, where there are more particles. The correction of the direction is largest for
+# inclined showers, whose footprints are long: at 55° the error is almost halved, near the vertical nothing is gained,
+# for a footprint that is round has no direction. At the lowest energies the mean energy is too large by 1 to 2 %, in
+# the fit and after its correction. No simulated shower has less than $10^{18.5}$ eV, and calibration and network were
+# both fitted to be right on average of such showers: they pull low energies up, and near 10²⁰ eV a little down.
 #
 # All cores lay within 750 m of the middle of the field. A real array is hit everywhere, and at its edge half of the
 # footprint is missing. The network has never seen that. Let showers fall anywhere within 7 km of the middle. Showers
@@ -935,7 +947,10 @@ panels[0].legend()
 plt.show()
 
 # %% [markdown]
-# Edge.
+# More than 1 km inside, nothing changes, although the network knows no shower there: it only sees remainders and
+# places relative to the fit. From 1 km on towards the edge, all grows worse, in the fit and after its correction
+# alike; outside, cores are off by 70 m and energies by a third. That is why observatories ask for a ring of working
+# stations around the one with the largest signal.
 #
 # ## Better clocks
 #
@@ -950,13 +965,13 @@ began = perf_counter()
 quiet = surface.simulate(n_train, seed=345, model=quieter, traces=False)
 geometry = array_fit.fit_geometry(quiet, quieter)
 quiet_calibration = array_fit.calibrate_energy(geometry["size"], geometry["axis"][:, 2], quiet["log10_energy"])
-quiet_fitted = array_fit.reconstruct(quiet, quieter, quiet_calibration)
+quiet_fitted = array_fit.add_energy(geometry, quieter, quiet_calibration)
 quiet_network, _ = train_network(
     array_features.features(quiet, quiet_fitted, quieter), array_features.departures(quiet, quiet_fitted), 1
 )
 print(f"all of it in {perf_counter() - began:.0f} s")
 
-quiet_test = surface.simulate(n_test, seed=346, model=quieter, traces=False)
+quiet_test = surface.simulate(4 * n_test, seed=346, model=quieter, traces=False)
 quiet_test_fitted = array_fit.reconstruct(quiet_test, quieter, quiet_calibration)
 quiet_found, _ = ask(quiet_network, quiet_test, quiet_test_fitted, quieter)
 of_quiet = {"classical fit": reached(quiet_test, quiet_test_fitted), "fit, corrected": reached(quiet_test, quiet_found)}
@@ -967,6 +982,11 @@ for what, values in printed.items():
     print(f"{what:28s} {values[0]:5.2f}° {values[1]:6.1f} m {values[2]:5.1f} %")
 
 # %% [markdown]
+# The correction brings the direction from 0.92° to 0.80° (± 0.003°, from 40,000 showers), where the published network
+# has 0.79° after 38 minutes on a graphics card, with twice as many showers; core and energy are as good or better.
+# More epochs, 200,000 showers, or the quadrupoles as features of their own did not change that by more than 0.005°:
+# 0.75° is the limit.
+#
 # ### Task 5: how few showers are enough?
 #
 # The published network was trained on 200,000 showers. How many does yours need? Write `learn_from(n)`: train on the
