@@ -32,6 +32,7 @@ from showertools import (
     tasks,
 )
 from showertools import surface_expectation as expectation
+from showertools.footprints import SPEED_OF_LIGHT
 
 # isort: split
 # Keras comes after showertools, which silences TensorFlow's start-up messages.
@@ -41,8 +42,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import binned_statistic
-
-SPEED_OF_LIGHT = 0.299792458  # m/ns
 
 # %% [markdown]
 # ## What an array records
@@ -151,7 +150,7 @@ plt.show()
 #
 # A plane front that comes from the unit vector $a$ passes a station at $(x, y)$ at the time
 #
-# $$t = t_0 - \frac{a_x x + a_y y}{c}.$$
+# $$t = t_0 - \frac{a_x x + a_y y}{c}, \qquad c = 0.2998\,\mathrm{m/ns}.$$
 #
 # This is linear in $t_0$, $a_x$ and $a_y$; $a_z$ follows, since $a$ has length 1 and points upwards.
 #
