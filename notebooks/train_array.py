@@ -39,21 +39,30 @@ RECIPES = [*ERRORS, "published", "published, mended"]
 def prepare(n_train: int) -> tuple[dict, dict, float]:
     """Return training and validation showers with fits, features and departures, and the seconds of the first."""
     start = time.perf_counter()
-    events = surface.simulate(n_train, seed=SEEDS_OF_SHOWERS["train"], model=MODEL, traces=False)
-    geometry = array_fit.fit_geometry(events, MODEL)
+    events, geometry = simulated("train", n_train)
     calibration = array_fit.calibrate_energy(geometry["size"], geometry["axis"][:, 2], events["log10_energy"])
-    parts = []
-    for part in ("train", "validation"):
-        if part == "validation":
-            seconds = time.perf_counter() - start
-            events = surface.simulate(10_000, seed=SEEDS_OF_SHOWERS[part], model=MODEL, traces=False)
-            geometry = array_fit.fit_geometry(events, MODEL)
-        fitted = array_fit.add_energy(geometry, MODEL, calibration)
-        features = array_features.features(events, fitted, MODEL)
-        departures = array_features.departures(events, fitted)
-        targets = {name: values / np.float32(WANTED[name]) for name, values in departures.items()}
-        parts.append({"events": events, "fitted": fitted, "features": features, "targets": targets})
-    return *parts, seconds
+    train = described(events, geometry, calibration)
+    seconds = time.perf_counter() - start
+    return train, described(*simulated("validation", 10_000), calibration), seconds
+
+
+def simulated(part: str, n_showers: int) -> tuple[dict, dict]:
+    """Return showers and their fitted geometry."""
+    events = surface.simulate(n_showers, seed=SEEDS_OF_SHOWERS[part], model=MODEL, traces=False)
+    return events, array_fit.fit_geometry(events, MODEL)
+
+
+def described(events: dict, geometry: dict, calibration: array_fit.EnergyCalibration) -> dict:
+    """Return showers with what a network reads and learns, in units of the wanted resolutions."""
+    fitted = array_fit.add_energy(geometry, MODEL, calibration)
+    departures = array_features.departures(events, fitted)
+    targets = {name: values / np.float32(WANTED[name]) for name, values in departures.items()}
+    return {
+        "events": events,
+        "fitted": fitted,
+        "features": array_features.features(events, fitted, MODEL),
+        "targets": targets,
+    }
 
 
 def decay(rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:

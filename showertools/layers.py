@@ -11,38 +11,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import chunks
+from showertools import chunks, geometry
 
-__all__ = ["FusedBatchNormalization", "HexConv", "HexPool", "hexagonal_steps"]
-
-
-def hexagonal_steps(rings: int) -> NDArray[np.intp]:
-    """Return the steps to a place itself and to all places within some rings around it, in axial indices.
-
-    Parameters
-    ----------
-    rings : int
-        At least 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        (1 + 3·n·(n + 1), 2) row and column, row after row from -n on.
-
-    Raises
-    ------
-    ValueError
-        If `rings` is no such number.
-
-    Examples
-    --------
-    >>> hexagonal_steps(1).tolist()
-    [[-1, 0], [-1, 1], [0, -1], [0, 0], [0, 1], [1, -1], [1, 0]]
-    """
-    chunks.check_size(rings, "rings", minimum=0)
-    row, column = np.mgrid[-rings : rings + 1, -rings : rings + 1].reshape(2, -1)
-    inside = np.abs(row + column) <= rings
-    return np.stack([row[inside], column[inside]], axis=1)
+__all__ = ["FusedBatchNormalization", "HexConv", "HexPool"]
 
 
 @keras.saving.register_keras_serializable(package="showertools")
@@ -113,7 +84,7 @@ class HexConv(keras.layers.Layer):  # type: ignore[misc]
     Attributes
     ----------
     kernel : keras.Variable
-        (1 + 3·n·(n + 1), C, filters) in the order of `hexagonal_steps`: the middle, then rows from below.
+        (1 + 3·n·(n + 1), C, filters) in the order of `geometry.hexagon(rings, 1.0)`: row after row.
 
     Raises
     ------
@@ -158,7 +129,7 @@ class HexConv(keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs (B, H, W, C)."""
         _check_shape(input_shape, self.mask)
-        n_taps = len(hexagonal_steps(self.rings))
+        n_taps = len(_steps(self.rings))
         self.kernel = self.add_weight(
             shape=(n_taps, input_shape[-1], self.filters),
             initializer=self.kernel_initializer,
@@ -170,7 +141,7 @@ class HexConv(keras.layers.Layer):  # type: ignore[misc]
             self.bias = self.add_weight(shape=(self.filters,), initializer=self.bias_initializer, name="bias")
         width = 2 * self.rings + 1
         self._tap = np.full(width * width, n_taps)  # of each element of the square; n_taps: none
-        steps = hexagonal_steps(self.rings) + self.rings
+        steps = _steps(self.rings) + self.rings
         self._tap[steps[:, 0] * width + steps[:, 1]] = np.arange(n_taps)
 
     def call(self, inputs: Any) -> Any:
@@ -262,11 +233,16 @@ class HexPool(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "mode": self.mode, "mask": mask}
 
 
+def _steps(rings: int) -> NDArray[np.intp]:
+    """Return row and column of a place and of the rings around it, from the place on, (1 + 3·n·(n + 1), 2)."""
+    return geometry.hexagon(rings, 1.0).grid - rings
+
+
 def _around(values: Any, fill: float) -> Iterator[Any]:
     """Yield, for every second place, what is at the place and at its six neighbours, (B, (H + 1)//2, (W + 1)//2, C)."""
     height, width = values.shape[1:3]
     padded = ops.pad(values, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=fill)
-    for row, column in hexagonal_steps(1) + 1:
+    for row, column in _steps(1) + 1:
         yield padded[:, row : row + height : 2, column : column + width : 2]
 
 

@@ -8,7 +8,7 @@ large its errors are, and pays for saying much as for being wrong, weighs by wha
 for all events (`LearnedError`), these are the learned weights of Kendall, Gal and Cipolla; if it is an output of the
 network, every event has its own.
 
-Source: A. Kendall, Y. Gal, R. Cipolla, arXiv:1705.07115, equations (5) to (8); D. A. Nix and A. S. Weigend, ICNN 1994,
+Source: A. Kendall, Y. Gal, R. Cipolla, arXiv:1705.07115, section 3; D. A. Nix and A. S. Weigend, ICNN 1994,
 doi:10.1109/ICNN.1994.374138, for errors of each event.
 """
 
@@ -50,12 +50,12 @@ def weights_of_resolutions(resolutions: Mapping[str, float]) -> dict[str, float]
 
     Examples
     --------
-    >>> weights_of_resolutions({"core": 25.0, "log10_energy": 0.05})
-    {'core': 0.0016, 'log10_energy': 400.0}
+    >>> weights_of_resolutions({"core": 25.0, "log10_energy": 0.5})
+    {'core': 0.0016, 'log10_energy': 4.0}
     """
     for name, resolution in resolutions.items():
         _checks.number(resolution, f"resolutions[{name!r}]", "positive")
-    return {name: round(1 / float(resolution) ** 2, 12) for name, resolution in resolutions.items()}
+    return {name: 1 / float(resolution) ** 2 for name, resolution in resolutions.items()}
 
 
 @keras.saving.register_keras_serializable(package="showertools")
@@ -131,7 +131,8 @@ class LearnedError(keras.layers.Layer):  # type: ignore[misc]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (B, 2·D)."""
-        return (*input_shape[:-1], 2 * (input_shape[-1] or 0) or None)
+        n_columns = input_shape[-1]
+        return (*input_shape[:-1], None if n_columns is None else 2 * n_columns)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from showertools import geometry
-from showertools.layers import FusedBatchNormalization, HexConv, HexPool, hexagonal_steps
+from showertools.layers import FusedBatchNormalization, HexConv, HexPool
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def slow_hexagonal_convolution(inputs, kernel, bias, rings):
     outputs = np.tile(bias, (*inputs.shape[:3], 1)).astype(np.float64)
     for row in range(height):
         for column in range(width):
-            for tap, (up, right) in enumerate(hexagonal_steps(rings)):
+            for tap, (up, right) in enumerate(geometry.hexagon(rings, 1.0).grid - rings):
                 if 0 <= row + up < height and 0 <= column + right < width:
                     outputs[:, row, column] += inputs[:, row + up, column + right].astype(np.float64) @ kernel[tap]
     return outputs
@@ -113,18 +113,6 @@ def rotated(layout, values, axis=1):
     turned = layout.positions @ np.array([[cosine, sine], [-sine, cosine]])
     distance = np.linalg.norm(turned[:, None] - layout.positions[None], axis=-1)  # (from, to)
     return np.take(values, distance.argmin(axis=0), axis=axis)
-
-
-@pytest.mark.parametrize("rings", [0, 1, 2, 3])
-def test_steps_lead_to_all_places_that_are_near(rings):
-    layout = geometry.hexagon(5, 1.0)
-    steps = hexagonal_steps(rings)
-    assert len(steps) == 1 + 3 * rings * (rings + 1)
-    middle = layout.grid[np.linalg.norm(layout.positions, axis=1).argmin()]
-    reached = {tuple(place) for place in middle + steps}
-    x, y = np.abs(layout.positions).T
-    near = np.maximum(x + y / np.sqrt(3), 2 * y / np.sqrt(3)) < rings + 0.1  # a hexagon with corners on the axis x
-    assert reached == {tuple(place) for place in layout.grid[near]}
 
 
 @pytest.mark.parametrize("rings", [1, 2])
@@ -266,7 +254,6 @@ def test_hexagonal_layers_are_saved_and_loaded(tmp_path):
         (lambda: HexConv(4)(np.ones((1, 4, 3))), r"shape \(B, H, W, C\)"),
         (lambda: HexPool("sum"), "`mode` should be"),
         (lambda: HexPool(mask=np.ones(3, bool)), "`mask` should be of type bool"),
-        (lambda: hexagonal_steps(-1), "`rings` should be"),
     ],
 )
 def test_hexagonal_layers_refuse_what_makes_no_sense(make, message):

@@ -16,6 +16,7 @@ def number(value):
 def test_weights_make_every_quantity_cost_one_at_its_resolution():
     weights = multitask.weights_of_resolutions({"core": 20.0, "energy": 0.1})
     assert weights == {"core": pytest.approx(1 / 400), "energy": pytest.approx(100)}
+    assert multitask.weights_of_resolutions({"core": 1e7})["core"] == pytest.approx(1e-14)
 
 
 @pytest.mark.parametrize("resolution", [0, -1.0, np.nan, "1"])

@@ -114,9 +114,9 @@ plt.show()
 
 # %% [markdown]
 # Left: the lateral distribution. Signals fall with the distance, in the toy far too steeply: they are fourteen times
-# those of the default array at 1 km, and three hundred times at 350 m. Right: a real front is bent. At 2 km from the
-# axis it is 0.4 µs later than near the core. The toy's front is a plane. Its clocks are poor instead: ± 70 ns close
-# to the core, ± 200 ns far out.
+# those of the default array at 1 km, and more than a hundred times at 350 m, where the default's stations also
+# saturate. Right: a real front is bent. At 2 km from the axis it is 0.4 µs later than near the core. The toy's front
+# is a plane. Its clocks are poor instead: ± 70 ns close to the core, ± 200 ns far out.
 #
 # Next: how many of the particles are muons, and from which energy on does the array see a shower at all?
 
@@ -370,7 +370,7 @@ for name, (measure, factor, label) in MEASURES.items():
 
 # %% [markdown]
 # There is room: a quarter of the direction's error, an eighth of the core's, a fifth of the energy's. (The limit is
-# known to about 2 %, from so many showers.)
+# known to about 1 %, from so many showers.)
 #
 # ## What a network is given
 #
@@ -557,9 +557,8 @@ print({name: round(weight, 4) for name, weight in weights.items()})
 # The network of the exercise ([`array_networks`](../showertools/array_networks.py)) reads maps of signal and time,
 # with silent stations at the mean time: five separable convolutions whose maps are all kept, then a tower of three
 # convolutions for each task. Train it as published, with a rate of 0.001 and the weight 50, for as long as simulating
-# and fitting the training showers, above, and the training below take together. (There it had 38 minutes on a
-# graphics card. The training below takes 70 s on the two cores that made the stored figures; change the number if
-# yours differ.)
+# and fitting the training showers, above, and the training below take together. (There it had 38 minutes. The
+# training below takes 40 to 70 s on two cores; 70 are counted. Change the number if yours are slower.)
 
 # %%
 available = profile.pick(full=preparation + 70, quick=3)  # [s]
@@ -858,8 +857,8 @@ for number, recipe in enumerate(recipes):
 # the weights of Task 3 all three improve. Learned errors reach the same within the spread over seeds (±), and nobody
 # had to derive a weight; an error for each shower, rather than for each task, changes the resolutions by less than
 # that. Note how large the spread of the published network is: one seed says little about it. Mended, it gains in all
-# three and is still far from the fit: with the time it had (3 min in this table, for both), it is not architecture or
-# weights that it lacks, but what the fit knows.
+# three and is still far from the fit after the 3 min that both had in this table. (Its rate and its batches were not
+# tuned here, and the mended one was stopped before its rate had reached 0.)
 #
 # ## Where is it good, where not?
 #
@@ -907,10 +906,10 @@ plt.show()
 
 # %% [markdown]
 # Both are better at high energies, where there are more particles. The correction of the direction is largest for
-# inclined showers, whose footprints are long: at 55° the error is almost halved, near the vertical nothing is gained,
-# for a footprint that is round has no direction. At the lowest energies the mean energy is too large by 1 to 2 %, in
-# the fit and after its correction. No simulated shower has less than $10^{18.5}$ eV, and calibration and network were
-# both fitted to be right on average of such showers: they pull low energies up, and near 10²⁰ eV a little down.
+# inclined showers, whose footprints are long: at 55° the error is almost halved, near the vertical hardly anything is
+# gained. At the lowest energies the mean energy is too large by 1 to 2 %, in the fit and after its correction. No
+# simulated shower has less than $10^{18.5}$ eV, and calibration and network were both fitted to be right on average
+# of such showers: they pull low energies up, and near 10²⁰ eV a little down.
 #
 # All cores lay within 750 m of the middle of the field. A real array is hit everywhere, and at its edge half of the
 # footprint is missing. The network has never seen that. Let showers fall anywhere within 7 km of the middle. Showers
@@ -970,9 +969,8 @@ for what, values in printed.items():
 
 # %% [markdown]
 # The correction brings the direction from 0.92° to 0.80° (± 0.003°, from 40,000 showers), where the published network
-# has 0.79° after 38 minutes on a graphics card, with twice as many showers; core and energy are as good or better.
-# More epochs, 200,000 showers, or the quadrupoles as features of their own did not change that by more than 0.005°:
-# 0.75° is the limit.
+# has 0.79° after 38 minutes, with twice as many showers; core and energy are as good or better. More epochs, 200,000
+# showers, or the quadrupoles as features of their own did not change that by more than 0.005°: 0.75° is the limit.
 #
 # ### Task 5: how few showers are enough?
 #
