@@ -57,6 +57,14 @@ def number(value: Any, name: str, sign: str = "finite") -> None:
         raise ValueError(f"`{name}` should be a {sign} number. Received: {value!r}")
 
 
+def indices(values: ArrayLike, name: str, length: int) -> NDArray[np.intp]:
+    """Return indices (K,) of an axis of this length, at least one; raise `ValueError` for anything else."""
+    array = np.asarray(values)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= length:
+        raise ValueError(f"`{name}` should be whole numbers (K,) from 0 to {length - 1}. Received: {values!r}")
+    return array.astype(np.intp)
+
+
 def mass_numbers(masses: Any) -> tuple[int, ...]:
     """Return mass numbers as a tuple; raise `ValueError` if there is none, or one is no whole number from 1 to 56."""
     if not isinstance(masses, Sequence | np.ndarray) or isinstance(masses, str) or len(masses) == 0:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import array_events, array_front, array_lateral, chunks
+from showertools import _checks, array_events, array_front, array_lateral, chunks
 from showertools.array_events import Stations
 from showertools.chunks import Events
 from showertools.surface_expectation import Array
@@ -135,7 +135,13 @@ def usable(fitted: Events) -> NDArray[np.bool_]:
 
 
 def features(
-    events: Events, fitted: Events, model: ArrayModel, *, n_stations: int = 37, workers: int | None = None
+    events: Events,
+    fitted: Events,
+    model: ArrayModel,
+    *,
+    n_stations: int = 37,
+    stations: ArrayLike | None = None,
+    workers: int | None = None,
 ) -> Events:
     """Describe the stations near a shower, and the shower, by numbers of order one in the frame of the fit.
 
@@ -150,13 +156,15 @@ def features(
     n_stations : int
         How many stations to describe: those nearest to the fitted axis, whether they triggered or not. 37 is a station
         with three rings around it.
+    stations : array_like, optional
+        (K,) indices of the stations to describe, in this order, the same ones for all showers; in place of the nearest.
     workers : int, optional
         Number of threads; by default the number of cores.
 
     Returns
     -------
     dict of numpy.ndarray
-        `stations` (n, n_stations, 13) and `shower` (n, 6), float32, in the order of `STATION_FEATURES` and
+        `stations` (n, n_stations or K, 13) and `shower` (n, 6), float32, in the order of `STATION_FEATURES` and
         `SHOWER_FEATURES`: whether the station triggered; time and signal minus those of the fit, in units of the error
         expected (0 where it did not trigger); half the decimal logarithms of signal and expected signal [VEM]; place
         along and across and distance to the axis, in the shower plane [spacings]; exp(-distance/400 m); the remainder
@@ -168,20 +176,24 @@ def features(
     Raises
     ------
     ValueError
-        If the events are none of this model, or there are fewer stations.
+        If the events are none of this model, or there are no such stations.
     """
-    stations = array_events.read(events, model)
+    recorded = array_events.read(events, model)
     if chunks.check_size(n_stations, "n_stations", minimum=1) > model.n_stations:
         raise ValueError(f"`n_stations` should be at most {model.n_stations}. Received: {n_stations}")
     names = ("axis", "core", "log10_energy", "shower_energy", "angular_error", "core_covariance")
     if missing := [name for name in names if name not in fitted]:
         raise ValueError(f"`fitted` should be what `array_fit.reconstruct` returns. Received: no {', '.join(missing)}")
+    chosen = None if stations is None else _checks.indices(stations, "stations", model.n_stations)
     good = usable(fitted)
 
     def work(some: slice) -> Events:
         here = np.flatnonzero(good[some]) + some.start
         part = _describe(
-            array_events.select(stations, here), {name: fitted[name][here] for name in names}, model, n_stations
+            array_events.select(recorded, here),
+            {name: fitted[name][here] for name in names},
+            model,
+            int(n_stations) if chosen is None else chosen,
         )
         result = {}
         for name, values in part.items():
@@ -192,7 +204,8 @@ def features(
     return chunks.in_parts(work, len(good), workers)
 
 
-def _describe(stations: Stations, fitted: Events, model: ArrayModel, n_stations: int) -> Events:
+def _describe(stations: Stations, fitted: Events, model: ArrayModel, which: int | NDArray[np.intp]) -> Events:
+    """Return the features of some stations: the nearest `which`, or those with the indices `which`."""
     axis, core = fitted["axis"], fitted["core"]
     frame = shower_frame(axis)
     offset = model.stations.positions - core[:, None, :]  # (n, S, 2)
@@ -222,8 +235,8 @@ def _describe(stations: Stations, fitted: Events, model: ArrayModel, n_stations:
         *(signal * unit),
         *(time * places),
     ]
-    nearest = np.argsort(distance, axis=1)[:, :n_stations]
-    described = [np.take_along_axis(np.asarray(column, np.float32), nearest, axis=1) for column in columns]
+    chosen = np.argsort(distance, axis=1)[:, :which] if isinstance(which, int) else np.tile(which, (len(axis), 1))
+    described = [np.take_along_axis(np.asarray(column, np.float32), chosen, axis=1) for column in columns]
     return {"stations": np.stack(described, axis=-1), "shower": _describe_shower(stations, fitted, frame)}
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from showertools import chunks
 from showertools.multitask import LearnedError
 
-__all__ = ["ERRORS", "TASKS", "correction_network", "published_network"]
+__all__ = ["ERRORS", "TASKS", "correction_network", "published_network", "standardized"]
 
 TASKS = {"direction": 2, "core": 2, "log10_energy": 1}
 """What `correction_network` returns, with the number of columns; see `array_features.departures`."""
@@ -69,7 +69,7 @@ def correction_network(
         raise ValueError(f"`features` should have the shapes (n, K, F) and (n, G). Received: {shapes[0]}, {shapes[1]}")
     stations = keras.Input(features["stations"].shape[1:], name="stations")
     shower = keras.Input(features["shower"].shape[1:], name="shower")
-    station, known = (_standardized(values, features[values.name]) for values in (stations, shower))
+    station, known = (standardized(values, features[values.name]) for values in (stations, shower))
     beside = layers.Reshape((1, width))(layers.Dense(width)(known))
     x = layers.ReLU()(layers.Add()([layers.Dense(width)(station), beside]))  # (B, K, width)
     x = layers.Dense(width, activation="relu")(x)
@@ -86,7 +86,8 @@ def correction_network(
     return keras.Model({"stations": stations, "shower": shower}, outputs)
 
 
-def _standardized(values: keras.KerasTensor, sample: NDArray[np.floating]) -> keras.KerasTensor:
+def standardized(values: keras.KerasTensor, sample: NDArray[np.floating]) -> keras.KerasTensor:
+    """Return features (B, ..., F) less their mean, over their spread, from the first 10,000 of a sample (n, ..., F)."""
     some = np.asarray(sample[:_SAMPLE], np.float64)
     axes = tuple(range(some.ndim - 1))
     return layers.Normalization(mean=some.mean(axis=axes), variance=some.var(axis=axes) + 1e-6)(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -75,13 +76,13 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     Parameters
     ----------
-    pictures : numpy.ndarray
-        (n, ...).
+    pictures : numpy.ndarray or dict of numpy.ndarray
+        (n, ...); a network with several inputs takes several, by name.
     targets : numpy.ndarray
         (n, ...), which the augmentation does not change.
     augment : callable
-        Takes pictures (B, ...) and a `numpy.random.Generator`, returns pictures of the same shape. For several in a
-        row, write `lambda seen, rng: mirrored(shifted(seen, rng), rng)`.
+        Takes pictures (B, ...), or a dict of them, and a `numpy.random.Generator`, returns the same of the same shape.
+        For several in a row, write `lambda seen, rng: mirrored(shifted(seen, rng), rng)`.
     batch_size : int
         Pictures in a batch; a last, smaller batch is left out.
     seed : int
@@ -103,9 +104,9 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        pictures: NDArray[np.generic],
+        pictures: Any,
         targets: NDArray[np.generic],
-        augment: Callable[[NDArray[np.generic], np.random.Generator], NDArray[np.generic]],
+        augment: Callable[[Any, np.random.Generator], Any],
         *,
         batch_size: int,
         seed: int,
@@ -115,10 +116,11 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         chunks.check_size(batch_size, "batch_size", minimum=1)
         if batch_size % chunks.check_size(copies, "copies", minimum=1):
             raise ValueError(f"`copies` should divide the batch of {batch_size}. Received: {copies}")
-        if len(targets) != len(pictures):
-            raise ValueError(f"`targets` should have the length {len(pictures)}. Received: {len(targets)}")
-        if len(pictures) < batch_size // copies:
-            raise ValueError(f"`pictures` should fill a batch of {batch_size // copies}. Received: {len(pictures)}")
+        for part in keras.tree.flatten(pictures):
+            if len(targets) != len(part):
+                raise ValueError(f"`targets` should have the length {len(part)}. Received: {len(targets)}")
+        if len(targets) < batch_size // copies:
+            raise ValueError(f"`pictures` should fill a batch of {batch_size // copies}. Received: {len(targets)}")
         self._pictures, self._targets, self._augment = pictures, targets, augment
         self._different, self._copies = batch_size // copies, copies
         self._seed, self._epoch = chunks.check_size(seed, "seed", minimum=0), -1
@@ -126,18 +128,19 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return len(self._pictures) // self._different
+        return len(self._targets) // self._different
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    def __getitem__(self, index: int) -> tuple[Any, NDArray[np.generic]]:
         """Return batch number `index`: pictures (B, ...) and targets (B, ...)."""
         chosen = self._order[index * self._different : (index + 1) * self._different]
         chosen = np.repeat(chosen, self._copies)  # (B,)
         rng = np.random.default_rng(
             (self._seed, self._epoch, 1 + index)
         )  # its own: batches are made in several threads
-        return self._augment(self._pictures[chosen], rng), self._targets[chosen]
+        pictures = keras.tree.map_structure(lambda part: part[chosen], self._pictures)
+        return self._augment(pictures, rng), self._targets[chosen]
 
     def on_epoch_end(self) -> None:
         """Draw a new order."""
         self._epoch += 1
-        self._order = np.random.default_rng((self._seed, self._epoch, 0)).permutation(len(self._pictures))
+        self._order = np.random.default_rng((self._seed, self._epoch, 0)).permutation(len(self._targets))

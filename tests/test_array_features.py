@@ -186,3 +186,26 @@ def test_what_makes_no_sense_is_refused(simulated):
         array_features.features(events, {k: v for k, v in fitted.items() if k != "shower_energy"}, MODEL)
     with pytest.raises(ValueError, match=r"`axis` should have the shape"):
         array_features.shower_frame(np.ones((4, 2)))
+
+
+def test_chosen_stations_come_in_the_order_asked_for(simulated):
+    events, fitted = ({name: values[:40] for name, values in some.items()} for some in simulated)
+    index = [24, 3, 10, 0]
+    chosen = array_features.features(events, fitted, MODEL, stations=index)
+    good = array_features.usable(fitted)
+    np.testing.assert_array_equal(
+        column(chosen, "triggered")[good], ~np.isnan(np.asarray(events["signal"])[good][:, index])
+    )
+    every = array_features.features(events, fitted, MODEL, n_stations=MODEL.n_stations)
+    placed = array_features.features(events, fitted, MODEL, stations=range(MODEL.n_stations))
+    order = np.argsort(column(placed, "distance")[good], axis=1)
+    again = np.take_along_axis(placed["stations"][good], order[:, :, None], axis=1)
+    np.testing.assert_array_equal(again, every["stations"][good])
+    np.testing.assert_array_equal(chosen["stations"], placed["stations"][:, index])
+    np.testing.assert_array_equal(chosen["shower"], every["shower"])
+
+
+@pytest.mark.parametrize("index", [[], [-1], [MODEL.n_stations], [[1, 2]], [1.5], [True]])
+def test_stations_that_are_not_there_are_refused(simulated, index):
+    with pytest.raises(ValueError, match="`stations` should be whole numbers"):
+        array_features.features(*simulated, MODEL, stations=index)

@@ -141,3 +141,21 @@ def test_a_training_sees_the_batches_in_their_order_epoch_by_epoch(pictures, kin
     found = fitted.get_weights()[0]
     # Keras may end an epoch before the first, when it builds what it trains with.
     assert any(np.allclose(found, by_hand(first_epoch), rtol=1e-5) for first_epoch in (0, 1))
+
+
+def test_a_network_with_several_inputs_gets_its_batches_by_name():
+    first, second = np.arange(8.0), np.arange(8.0)[:, None] + 100
+    batches = AugmentedBatches(
+        {"first": first, "second": second},
+        first,
+        lambda seen, rng: {**seen, "first": seen["first"] + rng.integers(1, 2)},
+        batch_size=4,
+        seed=1,
+    )
+    seen = [batches[number] for number in range(len(batches))]
+    for pictures, targets in seen:
+        np.testing.assert_array_equal(pictures["first"], targets + 1)
+        np.testing.assert_array_equal(pictures["second"][:, 0], targets + 100)
+    np.testing.assert_array_equal(np.sort(np.concatenate([targets for _, targets in seen])), first)
+    with pytest.raises(ValueError, match="`targets` should have the length 8"):
+        AugmentedBatches({"first": first, "second": second}, first[:7], lambda seen, _: seen, batch_size=2, seed=1)
