@@ -658,9 +658,9 @@ plt.show()
 
 # %% [markdown]
 # On its own model it pulls all masses towards their mean, as you have seen in [lesson 32](32_xmax.ipynb): protons by
-# 5 g/cm², iron by 10. Under the other models everything moves deeper, by some 12 and 22 g/cm². Protons and iron lie
-# 100 g/cm² apart, so whoever believes in the wrong model takes a sky of helium for one of protons. No error bar of
-# the test above said so: test and training showers came from the same simulation.
+# 6 g/cm², iron by 9. Under the other models everything moves deeper, by some 12 and 22 g/cm². Protons and iron lie
+# 100 g/cm² apart, helium and protons 35: whoever believes in the wrong model takes a nucleus for a much lighter one.
+# No error bar of the test above said so: test and training showers came from the same simulation.
 #
 # ### Task 4: is it the muons?
 #
@@ -735,7 +735,7 @@ for name, (events, estimate) in changed.items():
 
 # %% [markdown]
 # With a fifth of the muons taken away, and nothing else changed, the estimates move deeper by 20 g/cm² for protons
-# and 14 for iron: most of what Sibyll 2.1 does. A trace with few early muons looks as one with many late electrons
+# and 15 for iron: most of what Sibyll 2.1 does. A trace with few early muons looks as one with many late electrons
 # does, that of a deep shower. So the network reads missing muons as depth. This is why observatories calibrate such a
 # network with showers that a telescope has seen, too.
 #
