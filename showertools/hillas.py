@@ -89,7 +89,7 @@ def clean(
     """
     image = _images(image, "image", camera)
     picture, boundary = (
-        _threshold(value, name, camera)
+        _threshold(value, name, image, camera)
         for value, name in ((picture_thresh, "picture_thresh"), (boundary_thresh, "boundary_thresh"))
     )
     if np.any(np.greater(boundary, picture)):
@@ -144,9 +144,9 @@ def parameters(
     dict of numpy.ndarray
         (n,) each, float32 unless said otherwise; angles in degrees.
 
-        - `valid` (bool): whether there is an ellipse. It takes charges in the mask that are finite, not negative and
-          not all 0, in pixels that do not all coincide. Else what is not defined is NaN: all but the numbers and shares
-          of pixels, and for light in a single pixel only what needs a direction.
+        - `valid` (bool): whether there is an axis. It takes charges in the mask that are finite, not negative, and
+          above 0 in more than one pixel. Else what is not defined is NaN: all but the numbers and shares of pixels, and
+          for light in a single pixel only what needs an axis.
         - `hillas_intensity` [p.e.]; centroid `hillas_fov_lon`, `hillas_fov_lat`, or `hillas_r` and `hillas_phi`;
           `hillas_length` and `hillas_width`, the standard deviations along the axis and across; `hillas_psi`, the
           direction of the axis from the longitude on, above -90 and up to 90; `hillas_skewness` and `hillas_kurtosis`
@@ -388,11 +388,13 @@ def _images(values: ArrayLike, name: str, camera: Camera, n_images: int | None =
     return array
 
 
-def _threshold(value: ArrayLike, name: str, camera: Camera) -> Any:
-    """Return a threshold in a type in which it is not wider than float32 charges."""
+def _threshold(value: ArrayLike, name: str, image: NDArray[Any], camera: Camera) -> Any:
+    """Return one threshold, or one a pixel, in the precision of the images."""
     array = _checks.finite(value, name)
     if array.shape not in ((), (camera.n_pixels,)):
         raise ValueError(
             f"`{name}` should be a number, or have the shape ({camera.n_pixels},). Received: shape {array.shape}"
         )
-    return array.astype(np.float32) if array.ndim else float(array)
+    if not array.ndim:
+        return float(array)
+    return array.astype(image.dtype) if image.dtype.kind == "f" else array

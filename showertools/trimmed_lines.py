@@ -6,9 +6,9 @@ to the last line never makes the sum larger, so steps from several lines end in 
 
 Source: P. J. Rousseeuw and K. Van Driessen, Data Min. Knowl. Discov. 12 (2006) 29, doi:10.1007/s10618-005-0024-4. The
 share of 85 % is that of ctapipe, which starts from 5 random pairs of points. Ours start from all points and from pairs
-at the same places of each event, so that the same points always give the same line. Of 1,500 noisy images they find the
-smallest sum that 300 random starts find for 98 %, 5 random starts for 89 %. Of 3 points all are kept, since 2 of them
-always lie on a line.
+at the same places of each event, so that the same points always give the same line. Of 1,073 cleaned images of noisy
+ellipses they find as small a sum as 300 random starts for 96 %, 5 random starts for 92 %. Of 3 points all are kept,
+since 2 of them always lie on a line.
 """
 
 from __future__ import annotations

@@ -156,9 +156,10 @@ def test_a_uniform_line(step, psi):
         np.testing.assert_allclose(found[f"hillas_{name}"], [value], rtol=1e-6, atol=1e-5, err_msg=name)
 
 
-def test_an_upright_line_has_psi_90():
-    image = picture({(0, 0): 1, (-1, 2): 1, (1, -2): 1})
-    np.testing.assert_allclose(np.abs(hillas.parameters(image, UNIT)["hillas_psi"]), 90, atol=1e-4)
+def test_upright_lines_have_psi_90():
+    image = np.zeros((500, UNIT.n_pixels), np.float32)
+    image[:, at((0, 0), (-1, 2), (1, -2), (2, -4))] = np.random.default_rng(6).uniform(1, 9, (500, 4))
+    np.testing.assert_allclose(hillas.parameters(image, UNIT)["hillas_psi"], 90)  # not -90, whatever the rounding
 
 
 @pytest.mark.parametrize("psi", [-70.0, -20.0, 0.0, 40.0, 85.0])
@@ -429,7 +430,14 @@ def ctapipe_parameters(geometry, image, mask, time):
 
 
 @pytest.mark.filterwarnings("default")
-def test_parameters_are_those_of_ctapipe(ctapipe_geometry):
+def test_parameters_are_those_of_ctapipe(ctapipe_geometry, monkeypatch):
+    from ctapipe import fitting
+    from ctapipe.image import timing
+
+    def thorough(x, y, samples):
+        return fitting.lts_linear_regression(x=x, y=y, samples=60 * samples)  # it draws at random where to start
+
+    monkeypatch.setattr(timing, "lts_linear_regression", thorough)
     image, time = ellipses(LST, 400, seed=2)
     mask = hillas.clean(image, LST, **CUT)
     found = hillas.parameters(image, LST, mask, time)
@@ -439,8 +447,8 @@ def test_parameters_are_those_of_ctapipe(ctapipe_geometry):
     expected = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     assert set(found) - {"valid"} == set(expected)
     for name, values in expected.items():
-        if not name.startswith("timing"):
-            np.testing.assert_allclose(found[name][use], values, rtol=1e-3, atol=1e-5, err_msg=name)
-    # ctapipe's fit of the times starts at random, and ends in other minima now and then
-    for name in ("timing_slope", "timing_intercept", "timing_deviation"):
-        assert np.mean(np.isclose(found[name][use], expected[name], rtol=1e-3, atol=1e-3)) > 0.8, name
+        close = np.isclose(found[name][use], values, rtol=1e-3, atol=1e-5)
+        if name.startswith("timing"):  # either ends in another minimum now and then
+            assert close.mean() > 0.94, name
+        else:
+            assert close.all(), name

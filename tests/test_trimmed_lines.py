@@ -59,6 +59,13 @@ def test_the_smallest_sum_is_found(n_points):
     assert np.mean(found < least * (1 + 1e-9) + 1e-12) > 0.95
 
 
+def test_the_points_that_are_nearest_to_a_line_give_it_again():
+    events = list(np.random.default_rng(4).normal(size=(60, 2, 150)))
+    for (x, y), line in zip(events, lines_of(events), strict=True):
+        nearest = np.argsort(np.abs(y - line[0] * x - line[1]))[: int(0.85 * 150)]
+        np.testing.assert_allclose(np.polyfit(x[nearest], y[nearest], 1), line, rtol=1e-6, atol=1e-9)
+
+
 def test_an_event_does_not_see_the_others():
     rng = np.random.default_rng(1)
     events = [rng.normal(size=(2, n_points)) for n_points in rng.integers(2, 60, 100)]
