@@ -158,7 +158,7 @@ def test_a_uniform_line(step, psi):
 
 def test_upright_lines_have_psi_90():
     image = np.zeros((500, UNIT.n_pixels), np.float32)
-    image[:, at((0, 0), (-1, 2), (1, -2), (2, -4))] = np.random.default_rng(6).uniform(1, 9, (500, 4))
+    image[:, at((1, 0), (0, 2), (2, -2), (3, -4))] = np.random.default_rng(6).uniform(1, 9, (500, 4))
     np.testing.assert_allclose(hillas.parameters(image, UNIT)["hillas_psi"], 90)  # not -90, whatever the rounding
 
 
