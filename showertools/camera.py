@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from showertools import _checks, chunks, geometry
 
@@ -133,3 +134,49 @@ def small() -> Camera:
     On the telescope of `lst`. It sees 1.4° to 1.6° in each direction, half as much of the sky. Our choice.
     """
     return Camera("small", geometry.hexagon(11, 0.075), LST_FOCAL_LENGTH)
+
+
+def check_images(camera: Camera, values: ArrayLike, name: str, n_images: int | None = None) -> NDArray[Any]:
+    """Return images of a camera as an array of the type they have.
+
+    Parameters
+    ----------
+    camera : Camera
+        Of P pixels.
+    values : array_like
+        (n, P) real numbers, NaN among them.
+    name : str
+        What errors call the values.
+    n_images : int, optional
+        What n should be.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, P).
+
+    Raises
+    ------
+    ValueError
+        If there is no camera, or the values are not numbers or have another shape.
+    """
+    if isinstance(values, Camera):
+        raise ValueError(
+            f"`camera` should be given first, and `{name}` after it. Received: `{name}` is a camera.Camera"
+        )
+    if not isinstance(camera, Camera):
+        raise ValueError(f"`camera` should be a camera.Camera. Received: {camera!r:.60}")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"`{name}` should be an array of numbers. Received: rows of different length") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"`{name}` should hold real numbers. Received: dtype {array.dtype}")
+    number = "n" if n_images is None else n_images
+    if array.ndim != 2 or array.shape[1] != camera.n_pixels or (n_images is not None and len(array) != n_images):
+        hint = f"; {name}[None] is a batch of one" * (array.shape == (camera.n_pixels,))
+        raise ValueError(
+            f"`{name}` should have the shape ({number}, {camera.n_pixels}) for the camera {camera.name!r}{hint}. "
+            f"Received: {array.shape}"
+        )
+    return array
