@@ -35,6 +35,7 @@ LARGE_ISLAND = 50
 """Most pixels of an island that is not yet large."""
 _FLAT = 1e-6  # shorter than so many pitches is a length of 0
 _ROUNDING = 1e-9
+_NO_NUMBER = 1e30  # from here on, what is left of a damaged file or a failed fit: its square would be infinite
 _HALF = 3  # of the directions to neighbours: one of each pair of opposite ones
 
 
@@ -135,7 +136,7 @@ def hillas_parameters(
     mask : array_like, optional
         (n, P) bool, the pixels that count, as `tailcuts_clean` returns it; by default those whose charge is not 0.
     peak_time : array_like, optional
-        (n, P) [ns]. Times that are not finite are left out.
+        (n, P) [ns]. Times that are not finite, or of 1e30 ns and more, are left out.
     workers : int, optional
         Number of threads; by default the number of cores.
 
@@ -144,9 +145,9 @@ def hillas_parameters(
     dict of numpy.ndarray
         (n,) each, float32 unless said otherwise; angles in degrees.
 
-        - `valid` (bool): whether there is an axis. It takes charges in the mask that are finite, not negative, and
-          above 0 in more than one pixel. Else what is not defined is NaN: all but the numbers and shares of pixels, and
-          for light in a single pixel only what needs an axis.
+        - `valid` (bool): whether there is an axis. It takes charges in the mask that are not negative, below 1e30
+          p.e., and above 0 in more than one pixel. Else what is not defined is NaN: all but the numbers and shares of
+          pixels, and for light in a single pixel only what needs an axis.
         - `hillas_intensity` [p.e.]; centroid `hillas_fov_lon`, `hillas_fov_lat`, or `hillas_r` and `hillas_phi`;
           `hillas_length` and `hillas_width`, the standard deviations along the axis and across; `hillas_psi`, the
           direction of the axis from the longitude on, above -90 and up to 90; `hillas_skewness` and `hillas_kurtosis`
@@ -187,7 +188,7 @@ def hillas_parameters(
         part = image[some]
         pixels = _listed(part != 0 if mask is None else mask[some])
         charge = part[pixels.event, pixels.pixel].astype(np.float64)
-        n_bad = pixels.total(~(np.isfinite(charge) & (charge >= 0)))
+        n_bad = pixels.total(~((charge >= 0) & (charge < _NO_NUMBER)))
         usable = n_bad == 0
         light = _Light(pixels.some(usable[pixels.event]), charge[usable[pixels.event]])
         ellipse = _ellipse(light, usable, camera)
@@ -313,7 +314,7 @@ def _hillas(light: _Light, ellipse: _Ellipse, camera: Camera) -> Events:
 
 def _timing(pixels: _Pixels, ellipse: _Ellipse, peak_time: NDArray[Any]) -> Events:
     time = peak_time[pixels.event, pixels.pixel].astype(np.float64)
-    timed = np.isfinite(time) & np.isfinite(ellipse.along)
+    timed = (np.abs(time) < _NO_NUMBER) & np.isfinite(ellipse.along)
     pixels, along, time = pixels.some(timed), ellipse.along[timed], time[timed]
     slope, intercept = trimmed_lines.fit(along, time, pixels.number)
     residual = time - slope[pixels.event] * along - intercept[pixels.event]

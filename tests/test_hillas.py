@@ -262,7 +262,9 @@ def test_times_that_are_missing_are_left_out():
     line = {(number, 0): 5 for number in range(-3, 4)}
     times = {place: 10 + 2 * place[0] for place in line}
     times[(2, 0)], times[(3, 0)] = np.nan, np.inf
-    found = hillas.hillas_parameters(UNIT, picture(line), peak_time=picture(times))
+    time = picture(times).astype(np.float64)
+    time[0, at((-3, 0))] = -1e200  # its square is infinite
+    found = hillas.hillas_parameters(UNIT, picture(line), peak_time=time)
     np.testing.assert_allclose(found["timing_slope"], [2], atol=1e-6)
     np.testing.assert_allclose(found["timing_deviation"], [0], atol=1e-6)
     nothing = hillas.hillas_parameters(UNIT, picture(line), peak_time=np.full((1, UNIT.n_pixels), np.nan))
@@ -344,16 +346,17 @@ def test_images_without_parameters():
             picture({(0, 0): 7, (1, 0): np.nan}),
             picture({(0, 0): 7, (1, 0): np.inf}),
             picture({(0, 0): 7, (1, 0): -1}),
+            picture({(0, 0): 7, (1, 0): 1e38}),
             picture({(0, 0): 7, (1, 0): 7}),
         ]
     )
     found = hillas.hillas_parameters(UNIT, image, peak_time=np.ones_like(image))
-    np.testing.assert_array_equal(found["valid"], [False] * 5 + [True])
-    np.testing.assert_array_equal(found["morphology_n_pixels"], [0, 1, 2, 2, 2, 2])
+    np.testing.assert_array_equal(found["valid"], [False] * 6 + [True])
+    np.testing.assert_array_equal(found["morphology_n_pixels"], [0, 1, 2, 2, 2, 2, 2])
     always = {"valid", "leakage_pixels_width_1", "leakage_pixels_width_2"}
     always |= {name for name in found if name.startswith("morphology")}
     for name in found.keys() - always:
-        assert np.isnan(found[name][[0, 2, 3, 4]]).all(), name
+        assert np.isnan(found[name][[0, 2, 3, 4, 5]]).all(), name
     single = {"hillas_length", "hillas_width", "hillas_intensity", "hillas_fov_lon", "hillas_fov_lat"}
     np.testing.assert_allclose([found[name][1] for name in sorted(single)], [0, 0, 7, 0, 0], atol=1e-12)
     for name in ("hillas_psi", "hillas_skewness", "hillas_kurtosis", "hillas_length_uncertainty", "timing_slope"):
