@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import h5py
@@ -109,13 +110,12 @@ def read(path: PathLike, *, tel_id: int | None = None, images: bool = True, chan
     """
     with dl1_tables.opened(path) as file:
         _check_is_dl1(file)
-        tables, parameters = _tables(file, "images", "image"), _tables(file, "parameters")
+        tables, parameters = _tables(file, ("images", "image"), tel_id), _tables(file, ("parameters",), tel_id)
         if not tables and not parameters:
             raise DatasetError(f"{path} holds no events: images or parameters should be in `{EVENTS}`.")
-        pixels = [name for name in _PIXELS if images and all(name in dl1_tables.names(t) for t in tables.values())]
-        data = _concatenated(tables or parameters, pixels if tables else [], tel_id)
-        for name in pixels if tables else ():
-            data[name] = _of_channel(data[name], channel)
+        data = _concatenated(tables or parameters, _in_all(tables, _PIXELS) if images else [])
+        data = _of_telescope(data, tel_id)
+        data |= {name: _of_channel(name, data[name], channel) for name in _PIXELS if name in data}
         _check_pixels(file, data)
         if parameters:
             data |= _parameters(file, parameters, data)
@@ -171,35 +171,55 @@ def _check_is_dl1(file: h5py.File) -> None:
         )
 
 
-def _tables(file: h5py.File, *groups: str) -> dict[str, h5py.Dataset]:
-    """Return the tables of the first group that has any, one for each telescope or type of telescope, by name."""
-    return next(filter(None, (dl1_tables.tables_of(file, f"{EVENTS}/{group}") for group in groups)), {})
+def _tables(file: h5py.File, groups: Sequence[str], tel_id: int | None) -> dict[str, h5py.Dataset]:
+    """Return the tables of the first group that has any, by name: one for each telescope, or for each type.
+
+    With `tel_id`, that of this telescope if there is one for each; raise `DatasetError` if it has none.
+    """
+    tables = next(filter(None, (dl1_tables.tables_of(file, f"{EVENTS}/{group}") for group in groups)), {})
+    numbers = {name: _number_of(name) for name in tables}
+    if tel_id is None or None in numbers.values():
+        return tables
+    if tables:
+        _check_known(tel_id, {number for number in numbers.values() if number is not None})
+    return {name: table for name, table in tables.items() if numbers[name] == tel_id}
 
 
-def _concatenated(tables: dict[str, h5py.Dataset], columns: Sequence[str], tel_id: int | None) -> Columns:
-    """Return keys and columns of all tables, or those of a telescope; each in the unit that the course has for it."""
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in (*KEYS, *columns)}
-    known: set[int] = set()
-    for name, table in tables.items():
-        number = int(name[4:]) if re.fullmatch(r"tel_\d+", name) else None
-        known |= {number} if number is not None else set()
-        if number is not None and tel_id is not None and number != tel_id:
-            continue
-        part = _with_keys(table, columns, number)
-        known |= set(np.unique(part["tel_id"]).tolist())
-        chosen = slice(None) if tel_id is None else part["tel_id"] == tel_id
-        for key, column in part.items():
-            parts[key].append(column[chosen])
-    if tel_id is not None and (isinstance(tel_id, bool) or tel_id not in known):
+def _number_of(name: str) -> int | None:
+    """Return the telescope of a table by its name, such as tel_001; None for tables of a type, such as LST_LSTCam."""
+    return int(name[4:]) if re.fullmatch(r"tel_\d+", name) else None
+
+
+def _check_known(tel_id: Any, known: Iterable[int]) -> None:
+    if not isinstance(tel_id, Integral) or isinstance(tel_id, bool) or tel_id not in set(known):
         raise DatasetError(f"`tel_id` should be one of {sorted(known)}. Received: {tel_id!r}")
-    for name, values in parts.items():
-        sizes = [value.shape[1:] for value in values]
+
+
+def _in_all(tables: dict[str, h5py.Dataset], columns: Iterable[str]) -> list[str]:
+    """Return those columns that all of the tables have; none if there is no table."""
+    return [name for name in columns if tables and all(name in dl1_tables.names(table) for table in tables.values())]
+
+
+def _concatenated(tables: dict[str, h5py.Dataset], columns: Sequence[str]) -> Columns:
+    """Return keys and columns of all tables, each in the unit that the course has for it."""
+    parts = [_with_keys(table, columns, _number_of(name)) for name, table in tables.items()]
+    for name in columns:
+        sizes = [part[name].shape[1:] for part in parts]
         if len(set(sizes)) > 1:
             raise DatasetError(
-                f"`tel_id` should be one of {sorted(known)}: `{name}` has a different shape in each table, {sizes}. "
-                f"Received: {tel_id!r}"
+                f"`tel_id` should be given: `{name}` has different shapes in {', '.join(tables)}. Received: {sizes}"
             )
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    return {name: np.concatenate([part[name] for part in parts]) for name in (*KEYS, *columns)}
+
+
+def _of_telescope(data: Columns, tel_id: int | None) -> Columns:
+    """Return the rows of a telescope, by default all; raise `DatasetError` if it is none of those in a mixed table."""
+    known = np.unique(data["tel_id"]).tolist()
+    if tel_id is None or not known:
+        return data
+    _check_known(tel_id, known)
+    here = data["tel_id"] == tel_id
+    return data if np.all(here) else {name: values[here] for name, values in data.items()}
 
 
 def _with_keys(table: h5py.Dataset, columns: Sequence[str], tel_id: int | None) -> Columns:
@@ -217,19 +237,22 @@ def _in_course_units(table: h5py.Dataset, name: str, values: NDArray[Any]) -> tu
     return dl1_tables.in_course_units(table, name, values, _UNITS_OF_LSTCHAIN.get(name, ""))
 
 
-def _of_channel(values: NDArray[Any], channel: int | None) -> NDArray[Any]:
-    """Return (n, pixels) of (n, pixels) or (n, channels, pixels)."""
-    if values.ndim == 2:
-        return values
-    n_channels = values.shape[1] if values.ndim == 3 else 0
-    if channel is None and n_channels == 1:
-        channel = 0
-    if not isinstance(channel, int) or isinstance(channel, bool) or not 0 <= channel < n_channels:
+def _of_channel(name: str, values: NDArray[Any], channel: int | None) -> NDArray[Any]:
+    """Return pixels (n, pixels) of (n, pixels) or (n, channels, pixels), in their types."""
+    if values.dtype.kind not in "biuf" or values.ndim not in (2, 3):
         raise DatasetError(
-            f"`channel` should be from 0 to {n_channels - 1}, for the file has values of each gain, of the shape "
-            f"{values.shape}. Received: {channel!r}"
+            f"`{name}` should be numbers (n, pixels) or (n, channels, pixels). Received: {values.dtype}, {values.shape}"
         )
-    return values[:, channel]
+    if values.ndim == 3:
+        n_channels = values.shape[1]
+        channel = 0 if n_channels == 1 else channel
+        if not isinstance(channel, Integral) or isinstance(channel, bool) or not 0 <= channel < n_channels:
+            raise DatasetError(
+                f"`channel` should be from 0 to {n_channels - 1}, for the file has values of each gain: `{name}` has "
+                f"the shape {values.shape}. Received: {channel!r}"
+            )
+        values = values[:, int(channel)]
+    return np.asarray(values != 0) if name == "image_mask" else values.astype(np.float32, copy=False)
 
 
 def _check_pixels(file: h5py.File, data: Columns) -> None:
@@ -248,12 +271,12 @@ def _check_pixels(file: h5py.File, data: Columns) -> None:
 def _parameters(file: h5py.File, tables: dict[str, h5py.Dataset], data: Columns) -> Columns:
     """Return the parameters of the images under ctapipe's names, in the telescope frame."""
     first = next(iter(tables.values()))
-    columns = [name for name in _numbers_of(first) if all(name in dl1_tables.names(t) for t in tables.values())]
+    columns = _in_all(tables, _numbers_of(first))
     units = {name: {_in_course_units(table, name, np.ones(1))[1] for table in tables.values()} for name in columns}
     several = {name: sorted(found) for name, found in units.items() if len(found) > 1}
     if several:
         raise DatasetError(f"{file.filename} should have one unit for each parameter. Received: {several}")
-    stored = _concatenated(tables, columns, None)
+    stored = _concatenated(tables, columns)
     row = dl1_tables.matching_rows([data[key] for key in KEYS], [stored[key] for key in KEYS], first)
     renamed = {name: _ctapipe_name(name, columns) for name in columns}
     result = {renamed[name]: dl1_tables.take(stored[name], row) for name in columns}
@@ -279,7 +302,10 @@ def _ctapipe_name(name: str, columns: Sequence[str]) -> str:
     """Return the name that the newest ctapipe has for a column of a table with these columns."""
     if f"{_CAMERA_FRAME}hillas_intensity" in columns:
         return name.removeprefix(_CAMERA_FRAME)
-    return name if "hillas_intensity" in columns else _OF_LSTCHAIN.get(name, name)
+    if "hillas_intensity" in columns:
+        return name
+    plain = name.removeprefix("mc_")  # older files have only the simulated direction of the telescope
+    return _OF_LSTCHAIN.get(name, name if plain in columns else _OF_LSTCHAIN.get(plain, name))
 
 
 def _truth(file: h5py.File, data: Columns) -> Columns:

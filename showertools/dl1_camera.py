@@ -10,6 +10,7 @@ Source: `ctapipe.coordinates.CameraFrame` and `TelescopeFrame`, https://ctapipe.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import h5py
@@ -112,7 +113,7 @@ def stored(file: h5py.File, tel_id: int) -> StoredCamera:
     known = telescopes(file)
     if not known:
         raise DatasetError(f"{file.filename} does not describe its telescopes: `{LAYOUT}` should be in it.")
-    if isinstance(tel_id, bool) or tel_id not in known:
+    if not isinstance(tel_id, Integral) or isinstance(tel_id, bool) or tel_id not in known:
         raise DatasetError(f"`tel_id` should be one of {sorted(known)}. Received: {tel_id!r}")
     layout = _row(file, LAYOUT, list(known).index(tel_id))
     # By their names in model 1, by numbers since model 2.

@@ -41,15 +41,10 @@ UNITS = {
     "m-1": ("1/m", 1.0),
     "1/deg": ("1/deg", 1.0),
     "deg-1": ("1/deg", 1.0),
-    "1/rad": ("1/deg", np.pi / 180),
-    "rad-1": ("1/deg", np.pi / 180),
     "g/cm2": ("g/cm2", 1.0),
     "gcm-2": ("g/cm2", 1.0),
-    "kg/m2": ("g/cm2", 0.1),
-    "kgm-2": ("g/cm2", 0.1),
     "TeV": ("TeV", 1.0),
     "GeV": ("TeV", 1e-3),
-    "MeV": ("TeV", 1e-6),
     "ns": ("ns", 1.0),
     "s": ("ns", 1e9),
 }
@@ -57,6 +52,10 @@ UNITS = {
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNREADABLE = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+
+
+class CompressionError(OSError):
+    """A table that is compressed in a way that needs a package that is not installed."""
 
 
 @contextmanager
@@ -77,11 +76,12 @@ def opened(path: PathLike) -> Iterator[h5py.File]:
             f"`path` should be a DL1 file of ctapipe or lstchain. Received: {path}, which is no HDF5 file"
         )
     try:
-        file = h5py.File(path, "r")
+        with h5py.File(path, "r") as file:
+            yield file
+    except (DatasetError, CompressionError):
+        raise
     except _UNREADABLE as error:
         raise DatasetError(f"{path} is cut off or damaged: {error}. Get it again.") from error
-    with file:
-        yield file
 
 
 def find(file: h5py.File, path: str) -> Any:
@@ -154,8 +154,8 @@ def read(table: h5py.Dataset, columns: Sequence[str]) -> Columns:
     ------
     DatasetError
         If a column is missing or damaged.
-    OSError
-        If the table is compressed in a way that needs a package that is not installed; the message names it.
+    CompressionError
+        An `OSError`: the table is compressed in a way that needs a package; the message names it.
     """
     missing = [name for name in columns if name not in names(table)]
     if missing:
@@ -166,7 +166,7 @@ def read(table: h5py.Dataset, columns: Sequence[str]) -> Columns:
         return {}
     missing = missing_filters(table)
     if missing:
-        raise OSError(
+        raise CompressionError(
             f"{_place(table)} is compressed with {', '.join(missing)}, which h5py cannot read by itself. Two ways out: "
             "`pip install hdf5plugin`; or, where ctapipe is installed, write the file again with "
             "`ptrepack --complib=zlib --complevel=5 OLD:/ NEW:/`."
@@ -337,13 +337,13 @@ def _place(table: h5py.Dataset) -> str:
 
 def _is_table(node: Any) -> bool:
     good = isinstance(node, h5py.Dataset) and node.ndim == 1 and bool(node.dtype.names)
-    return good and not node.is_virtual and not node.external
+    return bool(good and not node.is_virtual and not node.external)
 
 
 def _decoded(table: h5py.Dataset, name: str, values: NDArray[Any]) -> NDArray[Any]:
     """Return a column with fixed point undone, and bits as booleans."""
     if values.dtype.kind in "iu" and _is_bits(table, name):
-        return values != 0
+        return np.asarray(values != 0)
     scale = _of_column(table, name, "TRANSFORM_SCALE")
     if scale is None or values.dtype.kind not in "iu":
         return values
