@@ -303,7 +303,7 @@ def _ctapipe_name(name: str, columns: Sequence[str]) -> str:
     if f"{_CAMERA_FRAME}hillas_intensity" in columns:
         return name.removeprefix(_CAMERA_FRAME)
     if "hillas_intensity" in columns:
-        return name
+        return name.replace("morphology_num_", "morphology_n_")  # models before 2
     plain = name.removeprefix("mc_")  # older files have only the simulated direction of the telescope
     return _OF_LSTCHAIN.get(name, name if plain in columns else _OF_LSTCHAIN.get(plain, name))
 

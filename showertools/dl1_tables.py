@@ -27,28 +27,31 @@ from showertools.storage import DatasetError, PathLike
 Columns = dict[str, NDArray[Any]]
 """Columns of equal length, keyed by name."""
 
+_FACTOR = re.compile(r"(/?)\s*([A-Za-z]+)\s*(?:\*\*|\^)?\(?(-?\d+)?")
+
+
+def _plain_unit(unit: str) -> str:
+    """Return one spelling of a unit: `g / cm2`, `g.cm**-2` and `cm**-2.g` are all cm-2 g1."""
+    powers = [(name, int(power or 1) * (-1 if sign else 1)) for sign, name, power in _FACTOR.findall(unit)]
+    return " ".join(sorted(f"{name}{power}" for name, power in powers))
+
+
 UNITS = {
-    "": ("", 1.0),
-    "m": ("m", 1.0),
-    "cm": ("m", 0.01),
-    "mm": ("m", 0.001),
-    "km": ("m", 1000.0),
-    "m2": ("m2", 1.0),
-    "cm2": ("m2", 1e-4),
-    "deg": ("deg", 1.0),
-    "rad": ("deg", 180 / np.pi),
-    "1/m": ("1/m", 1.0),
-    "m-1": ("1/m", 1.0),
-    "1/deg": ("1/deg", 1.0),
-    "deg-1": ("1/deg", 1.0),
-    "g/cm2": ("g/cm2", 1.0),
-    "gcm-2": ("g/cm2", 1.0),
-    "TeV": ("TeV", 1.0),
-    "GeV": ("TeV", 1e-3),
-    "ns": ("ns", 1.0),
-    "s": ("ns", 1e9),
+    _plain_unit(stored): (unit, factor)
+    for unit, spellings in {
+        "": {"": 1.0},
+        "m": {"m": 1.0, "cm": 0.01, "mm": 0.001, "km": 1000.0},
+        "m2": {"m2": 1.0, "cm2": 1e-4, "mm2": 1e-6},
+        "deg": {"deg": 1.0, "rad": 180 / np.pi},
+        "1/m": {"1/m": 1.0},
+        "1/deg": {"1/deg": 1.0, "1/rad": np.pi / 180},
+        "g/cm2": {"g/cm2": 1.0, "kg/m2": 0.1},
+        "TeV": {"TeV": 1.0, "GeV": 1e-3, "MeV": 1e-6},
+        "ns": {"ns": 1.0, "s": 1e9},
+    }.items()
+    for stored, factor in spellings.items()
 }
-"""Unit of this course and factor for each unit that such files name; spaces, points and signs of powers left out."""
+"""Unit of this course and factor for each unit that such files name."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _UNREADABLE = (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
@@ -390,7 +393,3 @@ def _yaml(table: h5py.Dataset) -> str:
     except _UNREADABLE:
         return ""
     return re.sub(r",\n\s*", ", ", whole)  # long lists are wrapped
-
-
-def _plain_unit(unit: str) -> str:
-    return re.sub(r"[\s.^*]", "", unit)

@@ -66,7 +66,7 @@ def _describe(table, columns, units, style, attributes, transforms):
         for name, values in columns.items():
             unit = f"unit: {units[name]}, " if name in units else ""
             lines.append(f"- {{name: {name}, {unit}datatype: {values.dtype.name}}}")
-        lines += ["meta: !!omap", *(f"- {{{name}: {value}}}" for name, value in attributes.items())]
+        lines.append(f"meta: {{{', '.join(f'{name}: {value}' for name, value in attributes.items())}}}")
         table.file[f"{table.name}.__table_column_meta__"] = np.array([line.encode() for line in lines])
         return
     for name, value in attributes.items():
@@ -191,7 +191,6 @@ TRUTH_UNITS = {
     "true_energy": "TeV",
     "true_alt": "deg",
     "true_az": "deg",
-    "true_x_max": "g.cm**-2",
 }
 
 
@@ -261,7 +260,8 @@ def write_events(
     if layout != "lstchain":
         if "showers" not in without:
             columns = {"obs_id": np.full(len(ids), OBS_ID, "u8"), "event_id": ids} | truth_of(ids)
-            write_table(file, "simulation/event/subarray/shower", columns, units=TRUTH_UNITS, style=style)
+            units = TRUTH_UNITS | {"true_x_max": "g.cm**-2" if layout == "new" else "cm**-2.g"}
+            write_table(file, "simulation/event/subarray/shower", columns, units=units, style=style)
         if "pointing" not in without:
             _write_pointing(file, layout, pointing)
 
@@ -295,6 +295,8 @@ def _parameters(layout, event_ids, telescopes, frame):
             f"camera_frame_{name}" if name[:6] in ("hillas", "timing") else name: v for name, v in columns.items()
         }
         return columns, {f"camera_frame_{name}": unit for name, unit in units.items()}
+    if layout == "old":
+        columns["morphology_num_islands"] = columns.pop("morphology_n_islands")
     if layout == "lstchain":
         return _of_lstchain(columns, event_ids, telescopes)
     return columns, units
@@ -315,7 +317,7 @@ def _of_lstchain(columns, event_ids, telescopes):
         columns[name] = np.radians(columns[name])
     units = dict.fromkeys(("x", "y", "r", "mc_core_x", "mc_core_y", "mc_h_first_int"), "m")
     units |= dict.fromkeys(("phi", "psi", "mc_alt", "mc_az", "mc_alt_tel", "mc_az_tel"), "rad")
-    return columns, units | {"mc_energy": "TeV", "mc_x_max": "g / cm2"}
+    return columns, units | {"mc_energy": "TeV", "mc_x_max": "g / cm2", "length": "deg", "width": "deg"}
 
 
 def _write_pointing(file, layout, change):
