@@ -90,7 +90,8 @@ def read(path: PathLike, *, tel_id: int | None = None, images: bool = True, chan
           one direction in a run, or lstchain stores it for each event
         - parameters by ctapipe's names, (n,) float32, int64 or bool; of lstchain also those that only it has. NaN, -1
           or False where an image has none. Hillas parameters are in degrees in the telescope frame; those that a file
-          has in metres are converted with the focal length of `camera`.
+          has in metres are converted with the focal length of `camera`. `leakage_pixels_width_1` and `_2` are shares
+          of all pixels in files of older versions (those of 0.19), of the cleaned ones in new files (0.28)
 
     Raises
     ------
@@ -289,6 +290,10 @@ def _parameters(file: h5py.File, tables: dict[str, h5py.Dataset], data: Columns)
         result = dl1_camera.in_telescope_frame(
             result, {renamed[name]: unit for name, (unit,) in units.items()}, focal_length
         )
+    if "hillas_intensity" in result:  # 0 is what some versions write where nothing was left of an image
+        empty = result["hillas_intensity"] == 0
+        for name in (name for name in result if name.startswith(("hillas_", "timing_"))):
+            result[name] = np.where(empty, np.nan, result[name])
     return {name: values for name, values in result.items() if name not in _PIXELS}
 
 
@@ -300,10 +305,8 @@ def _numbers_of(table: h5py.Dataset) -> list[str]:
 
 def _ctapipe_name(name: str, columns: Sequence[str]) -> str:
     """Return the name that the newest ctapipe has for a column of a table with these columns."""
-    if f"{_CAMERA_FRAME}hillas_intensity" in columns:
-        return name.removeprefix(_CAMERA_FRAME)
-    if "hillas_intensity" in columns:
-        return name.replace("morphology_num_", "morphology_n_")  # models before 2
+    if {"hillas_intensity", f"{_CAMERA_FRAME}hillas_intensity"} & set(columns):
+        return name.removeprefix(_CAMERA_FRAME).replace("morphology_num_", "morphology_n_")
     plain = name.removeprefix("mc_")  # older files have only the simulated direction of the telescope
     return _OF_LSTCHAIN.get(name, name if plain in columns else _OF_LSTCHAIN.get(plain, name))
 

@@ -329,9 +329,11 @@ def check_unique(keys: Sequence[NDArray[Any]], table: h5py.Dataset) -> None:
     """Raise `DatasetError` if two rows of a table have the same key."""
     found, counts = np.unique(np.stack(keys, axis=1), axis=0, return_counts=True)
     if len(found) < len(keys[0]):
-        which = ("obs_id", "event_id", "tel_id")
-        twice = ", ".join(f"{name} {value}" for name, value in zip(which, found[np.argmax(counts)], strict=False))
-        raise DatasetError(f"{_place(table)} should have each event once. Received: {twice} {counts.max()} times")
+        used = ("obs_id", "event_id", "tel_id")[: len(keys)]
+        twice = ", ".join(f"{name} {value}" for name, value in zip(used, found[np.argmax(counts)], strict=True))
+        raise DatasetError(
+            f"{_place(table)} should have one row for each of {', '.join(used)}. Received: {twice} twice"
+        )
 
 
 def _place(table: h5py.Dataset) -> str:

@@ -46,7 +46,7 @@ def write_table(file, path, columns, *, units=None, style="new", attributes=None
         properties.set_shuffle()
         properties.set_deflate(5)
     space = h5py.h5s.create_simple(rows.shape, (h5py.h5s.UNLIMITED,) if filters else None)
-    h5py.h5d.create(file.require_group(group).id, name.encode(), kind, space, properties)
+    h5py.h5d.create(file.require_group(group or "/").id, name.encode(), kind, space, properties)
     table = file[path]
     if len(rows):
         table[...] = rows
@@ -233,7 +233,7 @@ def write_events(
 
     without : tables to leave out; names : "types" for one table of all telescopes; pixel_columns, pointing : what to do
     with the columns of these tables; units : what to do with the units of parameters; frame : "camera" for metres in
-    new files.
+    new files, "early camera" as ctapipe 0.12 wrote them, with zeros in place of NaN.
     """
     by_type = layout == "lstchain" or names == "types"
     parameter_ids = image_ids[::-1] if parameter_ids is None else parameter_ids
@@ -285,12 +285,15 @@ def _stacked(event_ids, telescopes, values):
 def _parameters(layout, event_ids, telescopes, frame):
     columns = _stacked(event_ids, telescopes, lambda ids, tel: hillas_of(ids, tel) | others_of(ids))
     lengths = ("hillas_x", "hillas_y", "hillas_r", "hillas_length", "hillas_width")
-    if layout == "new" and frame != "camera":
+    if layout == "new" and frame is None:
         angles = ("hillas_fov_lon", "hillas_fov_lat", "hillas_phi", "hillas_psi", *lengths[2:])
         return columns, dict.fromkeys(angles, "deg") | {"timing_slope": "deg**-1"}
     columns = in_camera_frame(columns)
     units = dict.fromkeys(lengths, "m") | {"hillas_phi": "deg", "hillas_psi": "deg", "timing_slope": "1 / m"}
     if layout == "new":
+        if frame == "early camera":
+            columns = {name: np.where(np.isnan(values), 0, values) for name, values in columns.items()}
+            columns["morphology_num_islands"] = columns.pop("morphology_n_islands")
         columns = {
             f"camera_frame_{name}" if name[:6] in ("hillas", "timing") else name: v for name, v in columns.items()
         }
