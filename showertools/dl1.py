@@ -111,9 +111,12 @@ def read(path: PathLike, *, tel_id: int | None = None, images: bool = True, chan
     """
     with dl1_tables.opened(path) as file:
         _check_is_dl1(file)
-        tables, parameters = _tables(file, ("images", "image"), tel_id), _tables(file, ("parameters",), tel_id)
+        tables, parameters = _tables(file, "images", "image"), _tables(file, "parameters")
         if not tables and not parameters:
             raise DatasetError(f"{path} holds no events: images or parameters should be in `{EVENTS}`.")
+        if tel_id is not None:
+            _check_known(tel_id, set().union(*map(_telescopes, (tables or parameters).values())))
+            tables, parameters = _with_telescope(tables, tel_id), _with_telescope(parameters, tel_id)
         data = _concatenated(tables or parameters, _in_all(tables, _PIXELS) if images else [])
         data = _of_telescope(data, tel_id)
         data |= {name: _of_channel(name, data[name], channel) for name in _PIXELS if name in data}
@@ -172,23 +175,25 @@ def _check_is_dl1(file: h5py.File) -> None:
         )
 
 
-def _tables(file: h5py.File, groups: Sequence[str], tel_id: int | None) -> dict[str, h5py.Dataset]:
-    """Return the tables of the first group that has any, by name: one for each telescope, or for each type.
-
-    With `tel_id`, that of this telescope if there is one for each; raise `DatasetError` if it has none.
-    """
-    tables = next(filter(None, (dl1_tables.tables_of(file, f"{EVENTS}/{group}") for group in groups)), {})
-    numbers = {name: _number_of(name) for name in tables}
-    if tel_id is None or None in numbers.values():
-        return tables
-    if tables:
-        _check_known(tel_id, {number for number in numbers.values() if number is not None})
-    return {name: table for name, table in tables.items() if numbers[name] == tel_id}
+def _tables(file: h5py.File, *groups: str) -> dict[str, h5py.Dataset]:
+    """Return the tables of the first group that has any, by name: one for each telescope, or for each type."""
+    return next(filter(None, (dl1_tables.tables_of(file, f"{EVENTS}/{group}") for group in groups)), {})
 
 
-def _number_of(name: str) -> int | None:
+def _telescope_of(table: h5py.Dataset) -> int | None:
     """Return the telescope of a table by its name, such as tel_001; None for tables of a type, such as LST_LSTCam."""
-    return int(name[4:]) if re.fullmatch(r"tel_\d+", name) else None
+    found = re.search(r"/tel_(\d+)$", table.name)
+    return int(found.group(1)) if found else None
+
+
+def _telescopes(table: h5py.Dataset) -> set[int]:
+    """Return the telescopes that a table is about."""
+    number = _telescope_of(table)
+    return {number} if number is not None else set(dl1_tables.read(table, ["tel_id"])["tel_id"].tolist())
+
+
+def _with_telescope(tables: dict[str, h5py.Dataset], tel_id: int) -> dict[str, h5py.Dataset]:
+    return {name: table for name, table in tables.items() if tel_id in _telescopes(table)}
 
 
 def _check_known(tel_id: Any, known: Iterable[int]) -> None:
@@ -203,7 +208,7 @@ def _in_all(tables: dict[str, h5py.Dataset], columns: Iterable[str]) -> list[str
 
 def _concatenated(tables: dict[str, h5py.Dataset], columns: Sequence[str]) -> Columns:
     """Return keys and columns of all tables, each in the unit that the course has for it."""
-    parts = [_with_keys(table, columns, _number_of(name)) for name, table in tables.items()]
+    parts = [_with_keys(table, columns) for table in tables.values()]
     for name in columns:
         sizes = [part[name].shape[1:] for part in parts]
         if len(set(sizes)) > 1:
@@ -214,17 +219,14 @@ def _concatenated(tables: dict[str, h5py.Dataset], columns: Sequence[str]) -> Co
 
 
 def _of_telescope(data: Columns, tel_id: int | None) -> Columns:
-    """Return the rows of a telescope, by default all; raise `DatasetError` if it is none of those in a mixed table."""
-    known = np.unique(data["tel_id"]).tolist()
-    if tel_id is None or not known:
-        return data
-    _check_known(tel_id, known)
+    """Return the rows of a telescope, by default all."""
     here = data["tel_id"] == tel_id
-    return data if np.all(here) else {name: values[here] for name, values in data.items()}
+    return data if tel_id is None or np.all(here) else {name: values[here] for name, values in data.items()}
 
 
-def _with_keys(table: h5py.Dataset, columns: Sequence[str], tel_id: int | None) -> Columns:
-    """Return columns of a table after its keys; `tel_id` is the telescope where it has no column for that."""
+def _with_keys(table: h5py.Dataset, columns: Sequence[str]) -> Columns:
+    """Return columns of a table after its keys; its telescope may stand in its name alone."""
+    tel_id = _telescope_of(table)
     keys = [key for key in KEYS if key != "tel_id" or tel_id is None or key in dl1_tables.names(table)]
     part = dl1_tables.read(table, [*keys, *columns])
     if "tel_id" not in part:

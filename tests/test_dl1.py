@@ -287,6 +287,31 @@ def test_telescopes_with_different_cameras_are_read_one_by_one(tmp_path):
     assert dl1.read(path, tel_id=1)["image"].shape == (6, N_PIXELS)
 
 
+def test_types_of_telescopes_with_different_cameras(tmp_path):
+    path = write_file(tmp_path / "x.h5", "old", names="types", without=["parameters"])
+    with h5py.File(path, "r+") as file:
+        del file["configuration"]
+        ids = {"obs_id": np.full(6, OBS_ID), "event_id": EVENT_ID, "tel_id": np.full(6, 9)}
+        write_table(file, "dl1/event/telescope/images/MST_MST_FlashCam", ids | {"image": np.ones((6, 7), "f4")})
+    assert dl1.read(path, tel_id=9)["image"].shape == (6, 7)
+    assert dl1.read(path, tel_id=4)["image"].shape == (6, N_PIXELS)
+    with pytest.raises(DatasetError, match=r"`tel_id` should be one of \[1, 4, 9\]\. Received: 2"):
+        dl1.read(path, tel_id=2)
+    with pytest.raises(DatasetError, match="`tel_id` should be given"):
+        dl1.read(path)
+
+
+def test_a_telescope_without_a_table_of_parameters(tmp_path):
+    path = write_file(tmp_path / "x.h5", "new")
+    with h5py.File(path, "r+") as file:
+        del file["dl1/event/telescope/parameters/tel_004"]
+    wanted = expected(telescopes=(4,))
+    found = dl1.read(path, tel_id=4)
+    assert not [name for name in found if name.startswith("hillas_")]
+    assert_same(found, {name: wanted[name] for name in found})
+    np.testing.assert_array_equal(np.isnan(dl1.read(path)["hillas_width"][6:]), True)
+
+
 @pytest.mark.parametrize(
     ("order", "place"),
     [
