@@ -115,7 +115,7 @@ def accuracies(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> 
     return tuple(float(np.mean(logits.argmax(axis=1) == labels)) for logits in (plain, views))
 
 
-def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int], significant_bits: int) -> None:
+def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int]) -> None:
     """Train networks on all training pictures, say what they reach on the test pictures, and store their weights."""
     train, test = datasets.load_cifar10()
     pictures, unseen = standardized(train, test)
@@ -136,7 +136,7 @@ def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int], si
             "test_accuracy": [values[0] for values in reached],
             "test_accuracy_of_views": [values[1] for values in reached],
         }
-        weights.save(path, models, attributes=attributes, significant_bits=significant_bits)
+        weights.save(path, models, attributes=attributes)
 
 
 def narrow(pictures: np.ndarray) -> keras.Model:
@@ -260,5 +260,4 @@ if __name__ == "__main__":
         }
         recipe, seeds = recipes[options.what]
         path = options.out or DATA / f"cifar10_{options.what}.h5"
-        bits = 6 if options.what == "best" else 11  # a large network: keep the file small
-        make_weights(options.what, path, recipe, options.seeds or seeds, bits)
+        make_weights(options.what, path, recipe, options.seeds or seeds)
