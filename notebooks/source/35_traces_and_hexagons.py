@@ -125,8 +125,8 @@ plt.show()
 
 # %% [markdown]
 # Grey is how much Xmax differs from shower to shower: who knows nothing but the energy is wrong by that much. At the
-# lowest energies signals and times add nothing to it. With traces the error falls to less than a half above 10¹⁹·⁵
-# eV, to 20 g/cm². A fluorescence telescope has about 20.
+# lowest energies signals and times add hardly anything to it. With traces the error falls to less than a half above
+# 10¹⁹·⁵ eV, to 20 g/cm². A fluorescence telescope has about 20.
 #
 # ## One number of a trace
 #
@@ -302,9 +302,9 @@ for label, known, from_rise, least in zip(LABELS, limit["all that is known befor
     print(f"{label:20s} spread {known:4.1f}, from rise times {from_rise:4.1f}, limit {least:4.1f} g/cm²")
 
 # %% [markdown]
-# The rise times bring Xmax from 48 to 36 g/cm² above 10¹⁹·⁵ eV, on these training showers, and at the lowest energies
-# hardly anywhere. The limit is not near. A mean over stations of one number for each trace forgets most of what the
-# traces say.
+# The rise times bring Xmax from 48 to 36 g/cm² above 10¹⁹·⁵ eV, on these training showers, at the lowest energies
+# only from 51 to 47. The limit is not near. A mean over stations of one number for each trace forgets most of what
+# the traces say.
 #
 # ## Hexagons in a square array
 #
@@ -625,9 +625,9 @@ show(range(9))
 #
 # ## What the simulation has taught
 #
-# The network knows Xmax to 24 g/cm², but is it right on average, for each mass? And nobody knows nature's hadronic
-# interactions: simulations of them differ, in how deep the maxima lie and in how many muons there are (QGSJetII-04
-# has 6 % fewer than EPOS-LHC, Sibyll 2.1 a fifth fewer). Train on one, test on the others.
+# The network knows Xmax to 23 g/cm², but is it right on average, for each mass? And nobody knows nature's hadronic
+# interactions: simulations of them differ, in how deep the maxima lie and in how many muons there are (here
+# QGSJetII-04 has 6 % fewer than EPOS-LHC, Sibyll 2.1 a fifth fewer). Train on one, test on the others.
 
 # %%
 MODELS = {"EPOS-LHC": "#0072b2", "QGSJetII-04": "#009e73", "Sibyll 2.1": "#d55e00"}
