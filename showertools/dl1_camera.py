@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from showertools import dl1_tables
+from showertools.camera import Camera, from_positions
 from showertools.dl1_tables import Columns
 from showertools.storage import DatasetError, PathLike
 
@@ -62,6 +63,17 @@ class StoredCamera(NamedTuple):
     pixel_rotation: float
     focal_length: float
     sampling_frequency: float
+
+    def in_telescope_frame(self) -> Camera:
+        """Return the camera for `hillas` and `layers.HexConv`: longitude along y, neighbours from the positions.
+
+        Raises
+        ------
+        ValueError
+            If the pixels do not stand on a hexagonal grid; see `camera.from_positions`.
+        """
+        longitude, latitude = self.position.T[::-1]
+        return from_positions(self.name, longitude, latitude, self.focal_length)
 
 
 def camera(path: PathLike, tel_id: int) -> StoredCamera:

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from dl1_files import FOCAL_LENGTH, LAYOUTS, N_PIXELS, positions, write_file
 
-from showertools import dl1_camera
+from showertools import dl1_camera, hillas
+from showertools.camera import lst
 from showertools.storage import DatasetError
 
 
@@ -26,6 +27,32 @@ def test_the_camera_of_each_layout(tmp_path, layout):
     np.testing.assert_array_equal(camera.area, np.full(N_PIXELS, 0.002))
     assert camera[4:] == ("hexagon", 100.893, FOCAL_LENGTH, 1.024)
     assert camera.name == "LSTCam"
+
+
+def test_its_pixels_become_a_camera_in_the_telescope_frame():
+    whole = lst()
+    order = np.random.default_rng(1).permutation(whole.n_pixels)
+    longitude, latitude = whole.layout.positions[order].T
+    stored = dl1_camera.StoredCamera(
+        "LSTCam",
+        np.stack([latitude, longitude], axis=1),
+        whole.positions[order],
+        np.full(1855, 0.002),
+        "hexagon",
+        0,
+        28.0,
+        1,
+    )
+    found = stored.in_telescope_frame()
+    assert found.name == "LSTCam"
+    np.testing.assert_allclose(found.positions, np.degrees(np.stack([longitude, latitude], axis=1) / 28.0), atol=1e-9)
+    image = np.random.default_rng(2).random((1, 1855)) * (np.hypot(longitude - 0.3, 3 * latitude) < 0.2)
+    one = hillas.hillas_parameters(found, image)
+    same = hillas.hillas_parameters(whole, image[:, np.argsort(order)])
+    scale = whole.focal_length / 28.0
+    assert one["hillas_fov_lon"][0] == pytest.approx(scale * same["hillas_fov_lon"][0], rel=1e-5)
+    assert one["hillas_psi"][0] == pytest.approx(same["hillas_psi"][0], abs=1e-3)
+    assert one["morphology_n_islands"][0] == same["morphology_n_islands"][0]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
