@@ -12,15 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
-def real(values: ArrayLike, name: str) -> Floats:
-    """Return real numbers in double precision, NaN and infinity among them; raise `ValueError` for anything else."""
+def numbers(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Return real numbers of the type they have, NaN and infinity among them; raise `ValueError` for anything else."""
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"`{name}` should be an array of numbers. Received: rows of different length") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"`{name}` should hold real numbers. Received: dtype {array.dtype}")
-    return array.astype(np.float64)
+    return array
+
+
+def real(values: ArrayLike, name: str) -> Floats:
+    """Return real numbers in double precision, NaN and infinity among them; raise `ValueError` for anything else."""
+    return numbers(values, name).astype(np.float64)
 
 
 def finite(values: ArrayLike, name: str) -> Floats:

@@ -251,12 +251,7 @@ def check_images(camera: Camera, values: ArrayLike, name: str, n_images: int | N
         )
     if not isinstance(camera, Camera):
         raise ValueError(f"`camera` should be a camera.Camera. Received: {camera!r:.60}")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"`{name}` should be an array of numbers. Received: rows of different length") from error
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"`{name}` should hold real numbers. Received: dtype {array.dtype}")
+    array = _checks.numbers(values, name)
     number = "n" if n_images is None else n_images
     if array.ndim != 2 or array.shape[1] != camera.n_pixels or (n_images is not None and len(array) != n_images):
         hint = f"; {name}[None] is a batch of one" * (array.shape == (camera.n_pixels,))
