@@ -264,6 +264,7 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
     pictures = cherenkov_camera.record(rng, signals, model)
 
     shape = len(axis), model.n_telescopes
+    of_pixels = (*shape, model.camera.n_pixels)
     number = np.full(len(axis), PARTICLES[particle], np.int32)
     height = cherenkov_showers.height_at(first_depth, views.cosine, model)
     floats = {
@@ -279,8 +280,8 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
         "pointing_az": np.full(len(axis), model.pointing_az),
     }
     return {
-        "image": pictures.image.reshape(*shape, -1),
-        "peak_time": pictures.peak_time.reshape(*shape, -1),
+        "image": pictures.image.reshape(of_pixels),
+        "peak_time": pictures.peak_time.reshape(of_pixels),
         "triggered": pictures.triggered.reshape(shape),
         **{name: values.astype(np.float32) for name, values in floats.items()},
         "true_shower_primary_id": number,
