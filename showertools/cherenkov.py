@@ -4,15 +4,16 @@ A primary becomes electromagnetic showers and muons (`cherenkov_showers`), these
 `cherenkov_layers`), some of the light hits a mirror (`cherenkov_photons`) and makes a picture (`cherenkov_camera`).
 Photoelectrons of all events of a chunk lie in one list, so that no loop over events is needed.
 
-Names, units and frames are those of ctapipe: on the ground, x points to the north and y to the west; azimuth counts from
-north over east; longitude and latitude of the telescope frame grow with azimuth and altitude. `TelescopeModel` has the
-parameters. What is left out: the Earth's magnetic field, which widens showers from some directions; the light of hadrons
-and of photons below 1 GeV; scattered light; nuclei heavier than protons; the finite speed at which muons lose way, and
-their decay; broken pixels, stars and clouds.
+Names, units and frames are those of ctapipe: on the ground, x points to the north and y to the west; azimuth counts
+from north over east; longitude and latitude of the telescope frame grow with azimuth and altitude. `TelescopeModel` has
+the parameters. What is left out: the Earth's magnetic field, which widens showers from some directions; the light of
+hadrons and of photons below 1 GeV; scattered light; nuclei heavier than protons; the aberration of the mirror; broken
+pixels, stars and clouds.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -223,9 +224,7 @@ def simulate_given(
         if values.shape not in {(2,), (n, 2)}:
             raise ValueError(f"`{name}` should have the shape (2,) or ({n}, 2). Received: {values.shape}")
     if np.any(np.hypot(*vectors["offset"].T) > WIDEST_ANGLE):
-        raise ValueError(
-            f"`offset` should be at most {WIDEST_ANGLE:g} degrees from the pointing. Received: {offset!r}"
-        )
+        raise ValueError(f"`offset` should be at most {WIDEST_ANGLE:g} degrees from the pointing. Received: {offset!r}")
     given = (np.broadcast_to(values, (n, 2)) for values in vectors.values())
     return _simulate(rng, _Primaries(np.broadcast_to(energy, n), *given), particle, model)
 
@@ -255,11 +254,11 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
     if particle == "gamma":
         showers = cherenkov_showers.gammas(rng, given.energy)
         first_depth = showers.first_depth
-        muon_light = []
+        muon_light: Iterator[cherenkov_photons.Photoelectrons] = iter(())
     else:
         showers, muons, first_depth = cherenkov_showers.protons(rng, given.energy, views.cosine, model)
         muon_light = cherenkov_photons.from_muons(rng, muons, views, model)
-    light = cherenkov_photons.joined(muon_light + cherenkov_photons.from_showers(rng, showers, views, model))
+    light = itertools.chain(muon_light, cherenkov_photons.from_showers(rng, showers, views, model))
     signals = cherenkov_camera.collect(rng, light, given.offset, model)
     pictures = cherenkov_camera.record(rng, signals, model)
 

@@ -2,12 +2,13 @@
 
 The charge of a pixel is what comes in its charge window, in photoelectrons: those of the shower, spread by the
 photomultiplier, and those of the night sky, whose mean is subtracted. Its time is the mean of the shower's
-photoelectrons, or, where the night sky has a brighter moment, any time of the readout. Which of them it is, is not told:
-so it is with real telescopes.
+photoelectrons, or any time of the readout where the night sky has a brighter moment. Which of the two it is, no
+telescope can tell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -102,7 +103,7 @@ def _pixel_table(camera: Camera) -> Integer:
 
 
 def collect(
-    rng: np.random.Generator, light: Photoelectrons, source: NDArray[np.float64], model: TelescopeModel
+    rng: np.random.Generator, light: Iterable[Photoelectrons], source: NDArray[np.float64], model: TelescopeModel
 ) -> Signals:
     """Let photoelectrons fall on pixels.
 
@@ -110,8 +111,8 @@ def collect(
     ----------
     rng : numpy.random.Generator
         Source of randomness.
-    light : Photoelectrons
-        Of all events.
+    light : iterable of Photoelectrons
+        Lists that together are those of all events.
     source : numpy.ndarray
         Longitude and latitude from which each event comes [degrees], (n, 2).
     model : TelescopeModel
@@ -123,25 +124,35 @@ def collect(
         Images of n events, telescope after telescope. The readout is centred on the mean time of the light in the
         camera, to a fraction of a nanosecond that differs; what comes outside of it is lost.
     """
-    n_images, camera = len(source) * model.n_telescopes, model.camera
-    position = np.degrees(light.slope)  # (2, P)
-    position += rng.standard_normal(position.shape, dtype=np.float32) * np.float32(model.point_spread)
-    position += source.T.astype(np.float32).take(light.image // model.n_telescopes, axis=1)
-    pixel = pixel_at(camera, *position)
-    seen = np.flatnonzero(pixel >= 0)
-    image, pixel, time = light.image.take(seen), pixel.take(seen), light.time.take(seen)
-
+    n_images, n_pixels = len(source) * model.n_telescopes, model.camera.n_pixels
+    parts = [_seen(rng, part, source, model) for part in light]
+    entry = np.concatenate([np.zeros(0, np.int32), *(entry for entry, _ in parts)])  # (P,)
+    time = np.concatenate([np.zeros(0, np.float32), *(time for _, time in parts)])
+    image = entry // n_pixels
     number = np.bincount(image, minlength=n_images)
     mean = np.bincount(image, time, minlength=n_images) / np.maximum(number, 1)
     start = mean - model.readout_window / 2 + rng.uniform(-0.5, 0.5, n_images)
-    time = time - start.take(image)
+    time -= start.astype(np.float32).take(image)
     inside = np.flatnonzero((time >= 0) & (time < model.readout_window))
-    entry, time = (image * camera.n_pixels + pixel).take(inside), time.take(inside)
-    size, shape = n_images * camera.n_pixels, (n_images, camera.n_pixels)
-    count = np.bincount(entry, minlength=size).astype(np.float32)
-    total = np.bincount(entry, time, minlength=size).astype(np.float32)
+    entry, time = entry.take(inside), time.take(inside)
+    shape = n_images, n_pixels
+    count = np.bincount(entry, minlength=n_images * n_pixels).astype(np.float32)
+    total = np.bincount(entry, time, minlength=n_images * n_pixels).astype(np.float32)
     total /= np.maximum(count, 1)
     return Signals(count.reshape(shape), total.reshape(shape))
+
+
+def _seen(
+    rng: np.random.Generator, light: Photoelectrons, source: NDArray[np.float64], model: TelescopeModel
+) -> tuple[NDArray[np.int32], Float32]:
+    """Return the pixels that are hit, counted over all images, and when."""
+    position = np.degrees(light.slope)  # (2, P)
+    position += rng.standard_normal(position.shape, dtype=np.float32) * np.float32(model.point_spread)
+    position += source.astype(np.float32).take(light.image // model.n_telescopes, axis=0).T
+    pixel = pixel_at(model.camera, *position)
+    seen = np.flatnonzero(pixel >= 0)
+    entry = light.image.take(seen) * model.camera.n_pixels + pixel.take(seen)
+    return entry.astype(np.int32), light.time.take(seen)
 
 
 def record(rng: np.random.Generator, signals: Signals, model: TelescopeModel) -> Pictures:

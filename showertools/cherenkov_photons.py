@@ -12,8 +12,9 @@ and latitude. The light from a place r across the axis, at the distance D, reach
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,8 @@ Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integer = NDArray[np.intp]
 
-SHOWERS_AT_ONCE = 1024
-"""Electromagnetic showers that are worked on together, so that their arrays stay in the processor's cache."""
+SHOWERS_AT_ONCE, PHOTOELECTRONS_AT_ONCE = 1024, 2**18
+"""How many are worked on together at most, so that their arrays are small."""
 FEWEST_ELECTRONS = 0.02
 """A layer is left out where fewer electrons are expected."""
 NEAREST = 100.0
@@ -40,6 +41,8 @@ FARTHEST_MUON = 250.0
 """Muons that land farther away than this are left out [m]: their light falls within some 130 m."""
 LONGEST_MUON = 20_000.0
 """Length of a muon's path above the telescopes that is considered [m]."""
+MUON_RANGE = 658.6
+"""Mean path of a muon before it decays, over its energy in units of its mass [m]."""
 MUON_LOSS = 0.0022
 """What a muon loses in 1 g/cm² [GeV]; from memory."""
 
@@ -80,12 +83,36 @@ class Photoelectrons(NamedTuple):
     time: Float32
 
 
-def joined(parts: list[Photoelectrons]) -> Photoelectrons:
-    """Return several lists as one."""
-    if not parts:
-        return Photoelectrons(np.zeros(0, np.intp), np.zeros((2, 0), np.float32), np.zeros(0, np.float32))
-    image, slope, time = zip(*parts, strict=True)
-    return Photoelectrons(np.concatenate(image), np.concatenate(slope, axis=1), np.concatenate(time))
+class _Tracks(NamedTuple):
+    """Axes of electromagnetic showers, or paths of muons, as one telescope sees them."""
+
+    image: Integer  # (K,) as that of `Photoelectrons`
+    energy: Float  # (K,) GeV
+    slope: Float32  # (K, 2)
+    impact: Float32  # (K, 2) of the telescope from where they land in its plane, m
+    start: Float32  # (K,) m above the telescope's plane
+    lag: Float32  # (K,) m
+    along: Float32  # (K,) m
+    cosine: Float32  # (K,)
+
+    def take(self, index: Integer) -> _Tracks:
+        return _Tracks._make(values.take(index, axis=0) for values in self)
+
+
+def _tracks(particles: Showers | Muons, views: Views, telescope: int, model: TelescopeModel) -> _Tracks:
+    event = particles.event
+    along = views.along[event, telescope]
+    impact = views.impact[event, telescope] - particles.landing + particles.slope * along[:, None]
+    numbers = (particles.slope, impact, particles.start - along, particles.lag, along, views.cosine.take(event))
+    image = event * model.n_telescopes + telescope
+    return _Tracks(image, particles.energy, *(values.astype(np.float32) for values in numbers))
+
+
+def _arrival(tracks: _Tracks, which: Integer, distance: Float32, slope: Float32, delay: Float32) -> Float32:
+    """Return how late light arrives [ns]: for its detour, that of the particles, and the delay in the air [m]."""
+    detour = np.sum(tracks.slope**2, axis=1).take(which) * np.maximum(tracks.start.take(which) - distance, 0)
+    late = (distance * np.sum(slope**2, axis=0) + detour) / 2 + delay / tracks.cosine.take(which)
+    return np.asarray((late + tracks.lag.take(which)) * np.float32(1 / SPEED_OF_LIGHT))
 
 
 # --- electromagnetic showers ------------------------------------------------------------------------------------------
@@ -98,10 +125,13 @@ class _Cells(NamedTuple):
     layer: Integer  # (C,)
     electrons: Float32  # (C, J)
 
+    def take(self, index: Integer) -> _Cells:
+        return _Cells._make(values.take(index, axis=0) for values in self)
+
 
 def from_showers(
     rng: np.random.Generator, showers: Showers, views: Views, model: TelescopeModel
-) -> list[Photoelectrons]:
+) -> Iterator[Photoelectrons]:
     """Draw the photoelectrons of electromagnetic showers.
 
     Parameters
@@ -115,24 +145,24 @@ def from_showers(
     model : TelescopeModel
         Gives telescopes and air.
 
-    Returns
-    -------
-    list of Photoelectrons
-        One for each telescope and `SHOWERS_AT_ONCE` showers.
+    Yields
+    ------
+    Photoelectrons
+        At most `PHOTOELECTRONS_AT_ONCE`.
     """
-    found = []
     air = cherenkov_layers.layers(model)
     for start in range(0, len(showers.event), SHOWERS_AT_ONCE):
-        some = Showers(*(values[start : start + SHOWERS_AT_ONCE] for values in showers))
+        some = Showers._make(values[start : start + SHOWERS_AT_ONCE] for values in showers)
         cells = _electrons(rng, some, views, air, model)
         for telescope in range(model.n_telescopes):
-            found.append(_of_telescope(rng, some, cells, views, air, telescope, model))
-    return found
+            tracks = _tracks(some, views, telescope, model)
+            shower, entry, distance = _emitted(rng, tracks, cells, air, model)
+            for first in range(0, len(shower), PHOTOELECTRONS_AT_ONCE):
+                part = slice(first, first + PHOTOELECTRONS_AT_ONCE)
+                yield _received(rng, tracks, shower[part], entry[part], distance[part], air, model)
 
 
-def _electrons(
-    rng: np.random.Generator, showers: Showers, views: Views, air: Layers, model: TelescopeModel
-) -> _Cells:
+def _electrons(rng: np.random.Generator, showers: Showers, views: Views, air: Layers, model: TelescopeModel) -> _Cells:
     """Draw how many electrons of each class there are in each layer: whole numbers, as if independent.
 
     A shower whose maximum is shifted by δ radiation lengths has the profile of exp(δ) times its energy, over exp(δ).
@@ -152,88 +182,73 @@ def _electrons(
     return _Cells(shower, layer, electrons)
 
 
-def _of_telescope(
-    rng: np.random.Generator,
-    showers: Showers,
-    cells: _Cells,
-    views: Views,
-    air: Layers,
-    telescope: int,
-    model: TelescopeModel,
-) -> Photoelectrons:
-    """Draw the photoelectrons in one telescope."""
-    event = showers.event
-    along = views.along[event, telescope]
-    impact = views.impact[event, telescope] - showers.landing + showers.slope * along[:, None]  # (K, 2)
-    cosine = views.cosine.take(event)
-    shower, layer = cells.shower, cells.layer
-    distance = (air.height.take(layer) / cosine.take(shower) - along.take(shower)).astype(np.float32)  # (C,)
+def _emitted(
+    rng: np.random.Generator, tracks: _Tracks, cells: _Cells, air: Layers, model: TelescopeModel
+) -> tuple[Integer, Integer, Float32]:
+    """Draw where the photoelectrons of one telescope were emitted.
+
+    Returns
+    -------
+    shower : numpy.ndarray
+        (P,).
+    entry : numpy.ndarray
+        Number of the layer times that of the classes, plus that of the class, (P,).
+    distance : numpy.ndarray
+        From the telescope's plane [m], (P,), anywhere in the layer.
+    """
+    distance = air.height.take(cells.layer) / tracks.cosine.take(cells.shower) - tracks.along.take(cells.shower)
     far = np.flatnonzero(distance > NEAREST)
-    shower, layer, distance = shower.take(far), layer.take(far), distance.take(far)
+    (shower, layer, electrons), distance = cells.take(far), distance.take(far)
+    path = air.thickness.take(layer) / tracks.cosine.take(shower)
+    radius = np.hypot(tracks.impact[:, 0], tracks.impact[:, 1]).take(shower)
     ring = distance[:, None] * air.angle.take(layer, axis=0)
-    variance = cherenkov_layers.landing_variance(distance, air, layer)
-    radius = np.hypot(*impact.T).astype(np.float32).take(shower)[:, None]
-    expected = cherenkov_layers.density(radius, ring, variance)
-    expected *= cells.electrons.take(far, axis=0)
+    expected = cherenkov_layers.density(
+        radius[:, None], ring, cherenkov_layers.landing_variance(distance, air, layer)
+    )  # (C, J)
+    expected *= electrons
     expected *= air.photoelectrons.take(layer, axis=0)
-    expected *= (air.thickness.take(layer) * np.float32(model.mirror_area) / cosine.take(shower).astype(np.float32))[
-        :, None
-    ]
+    expected *= path[:, None] * np.float32(model.mirror_area)
     number = rng.poisson(expected).ravel()
+
     lit = np.flatnonzero(number)
     cell = np.repeat(lit, number.take(lit))  # (P,)
     n_classes = expected.shape[1]
     row = cell // n_classes
-    shower, layer = shower.take(row), layer.take(row)
-    thickness = air.thickness.take(layer) / cosine.take(shower).astype(np.float32)
-    distance = distance.take(row) + thickness * (rng.random(len(row), dtype=np.float32) - np.float32(0.5))
-    distance = np.maximum(distance, np.float32(NEAREST))
-    entry = layer * n_classes + (cell - row * n_classes)
-    return _photoelectrons(
-        rng, showers, shower, layer, entry, distance, impact, event * model.n_telescopes + telescope, along, air, model
-    )
+    place = distance.take(row)
+    place += path.take(row) * (rng.random(len(row), dtype=np.float32) - np.float32(0.5))
+    entry = layer.take(row) * n_classes + cell - row * n_classes
+    return shower.take(row), entry, np.maximum(place, np.float32(NEAREST))
 
 
-def _photoelectrons(
+def _received(
     rng: np.random.Generator,
-    showers: Showers,
-    shower: Integer,  # (P,)
-    layer: Integer,  # (P,)
-    entry: Integer,  # (P,) of layer and class
-    distance: Float32,  # (P,)
-    impact: Float,  # (K, 2)
-    image: Integer,  # (K,)
-    along: Float,  # (K,)
+    tracks: _Tracks,
+    shower: Integer,
+    entry: Integer,
+    distance: Float32,
     air: Layers,
     model: TelescopeModel,
 ) -> Photoelectrons:
-    """Draw place and time of photoelectrons whose shower, layer, class and distance are known."""
-    n = len(shower)
-    target = _on_mirror(rng, n, model)  # (2, P)
-    target += impact.T.astype(np.float32).take(shower, axis=1)
+    """Draw direction and time of photoelectrons (P,) that were emitted as `_emitted` says."""
+    target = _on_mirror(rng, len(shower), model)  # (2, P)
+    target += tracks.impact.take(shower, axis=0).T
     ring = air.angle.ravel().take(entry) * distance
     both, spread = air.both.ravel().take(entry), air.distance.ravel().take(entry)
-    lever = both + distance * air.slope.ravel().take(entry)
     shared = spread + distance * both  # covariance of place and landing
-    variance = shared + distance * lever
-    angle = np.arctan2(target[1], target[0])
-    angle += rng.vonmises(0, np.hypot(target[0], target[1]) * ring / variance).astype(np.float32)
-    inner = np.sqrt(np.maximum(spread - shared**2 / variance, 0))
-    place = rng.standard_normal((2, n), dtype=np.float32)
-    place *= inner
-    place += (target - ring * np.stack([np.cos(angle), np.sin(angle)])) * (shared / variance)  # r
+    variance = shared + distance * (both + distance * air.slope.ravel().take(entry))
+    azimuth = np.arctan2(target[1], target[0])
+    azimuth += rng.vonmises(0, np.hypot(target[0], target[1]) * ring / variance).astype(np.float32)
+    place = rng.standard_normal(target.shape, dtype=np.float32)
+    place *= np.sqrt(np.maximum(spread - shared**2 / variance, 0))
+    place += (target - ring * np.stack([np.cos(azimuth), np.sin(azimuth)])) * (shared / variance)  # r
 
+    layer = entry // air.angle.shape[1]
     slope = (place - target) / distance
-    slope -= showers.slope.T.astype(np.float32).take(shower, axis=1)
-    late = distance * np.sum(slope**2, axis=0)
-    late += np.sum(place**2, axis=0) / air.radiation_length.take(layer)  # electrons have come on detours
-    late *= np.float32(0.5)
-    late += air.delay.take(layer)  # vertical; the light's path is longer by 1/cos, which all of an image share
-    tilt = (np.sum(showers.slope**2, axis=1) / 2).astype(np.float32)
-    beginning = (showers.start - along).astype(np.float32)
-    late += tilt.take(shower) * np.maximum(beginning.take(shower) - distance, 0)
-    late += showers.lag.astype(np.float32).take(shower)
-    return Photoelectrons(image.take(shower), slope, late * np.float32(1 / SPEED_OF_LIGHT))
+    slope -= tracks.slope.take(shower, axis=0).T
+    electrons = np.sum(place**2, axis=0) / (2 * air.radiation_length.take(layer))  # they came on detours as well
+    time = _arrival(tracks, shower, distance, slope, air.delay.take(layer))
+    time += electrons / np.float32(SPEED_OF_LIGHT)
+    return Photoelectrons(tracks.image.take(shower), slope, time)
 
 
 def _on_mirror(rng: np.random.Generator, n: int, model: TelescopeModel) -> Float32:
@@ -246,67 +261,46 @@ def _on_mirror(rng: np.random.Generator, n: int, model: TelescopeModel) -> Float
 # --- muons ------------------------------------------------------------------------------------------------------------
 
 
-class _Tracks(NamedTuple):
-    """Paths of muons as one telescope sees them."""
-
-    event: Integer  # (M,)
-    energy: Float  # (M,) GeV where they are made
-    start: Float  # (M,) m above the telescope's plane
-    slope: Float  # (M, 2)
-    impact: Float  # (M, 2) of the telescope from where they land, m
-    lag: Float  # (M,) m
-    along: Float  # (M,) m
-    cosine: Float  # (M,)
-
-    def take(self, index: Integer) -> _Tracks:
-        return _Tracks(*(values.take(index, axis=0) for values in self))
-
-
-def from_muons(rng: np.random.Generator, muons: Muons, views: Views, model: TelescopeModel) -> list[Photoelectrons]:
-    """Draw the photoelectrons of muons; arguments and result as those of `from_showers`."""
-    found = []
+def from_muons(rng: np.random.Generator, muons: Muons, views: Views, model: TelescopeModel) -> Iterator[Photoelectrons]:
+    """Draw the photoelectrons of muons; arguments as those of `from_showers`, yields one list a telescope."""
     for telescope in range(model.n_telescopes):
-        along = views.along[muons.event, telescope]
-        impact = views.impact[muons.event, telescope] - muons.landing + muons.slope * along[:, None]
-        cosine = views.cosine.take(muons.event)
-        start = muons.start - along
-        tracks = _Tracks(muons.event, muons.energy, start, muons.slope, impact, muons.lag, along, cosine)
-        near = np.flatnonzero((np.hypot(*impact.T) < FARTHEST_MUON) & (start > 0))
-        found.append(_of_muons(rng, tracks.take(near), telescope, model))
-    return found
+        tracks = _tracks(muons, views, telescope, model)
+        near = np.hypot(tracks.impact[:, 0], tracks.impact[:, 1]) < FARTHEST_MUON
+        yield _of_muons(rng, tracks.take(np.flatnonzero(near & (tracks.start > 0))), model)
 
 
-def _of_muons(rng: np.random.Generator, tracks: _Tracks, telescope: int, model: TelescopeModel) -> Photoelectrons:
+def _of_muons(rng: np.random.Generator, tracks: _Tracks, model: TelescopeModel) -> Photoelectrons:
     """Draw points of the paths and azimuths on the cone from where light may hit the mirror; keep what hits."""
-    radius = np.hypot(*tracks.impact.T)
-    beside = radius > model.mirror_radius
-    half = np.where(beside, np.arcsin(np.minimum(model.mirror_radius / np.maximum(radius, 1e-9), 1)), np.pi)
+    radius = np.hypot(tracks.impact[:, 0], tracks.impact[:, 1])
+    half = np.where(
+        radius > model.mirror_radius, np.arcsin(np.minimum(model.mirror_radius / np.maximum(radius, 1e-9), 1)), np.pi
+    )
     nearest, farthest = _reach(tracks, radius, model)
+    mean_range = MUON_RANGE / cherenkov_light.MUON_MASS * tracks.energy
+    decay = tracks.start - mean_range * rng.standard_exponential(len(radius))  # there the light ends
+    nearest = np.clip(decay, nearest, farthest).astype(np.float32)
     per_angle = model.efficiency * float(cherenkov_light.photons_per_metre(1.0)) / np.radians(1.0) ** 2
     widest = 2 * float(cherenkov_light.refractivity(model.site_altitude))
     mean = per_angle * widest * (farthest - nearest) * half / np.pi
     muon = np.repeat(np.arange(len(radius)), rng.poisson(mean))  # (P,)
 
-    distance = nearest.take(muon) + (farthest - nearest).take(muon) * rng.random(len(muon))
+    distance = nearest.take(muon) + (farthest - nearest).take(muon) * rng.random(len(muon), dtype=np.float32)
     height = _height(tracks, muon, distance, model)
     square = _square_of_angle(tracks, muon, height, model)
-    dim = rng.random(len(muon)) * widest > square * _transmission(height, model)
+    bright = rng.random(len(muon)) * widest < square * _transmission(height, model)
     azimuth = np.arctan2(tracks.impact[:, 1], tracks.impact[:, 0]).take(muon)
     azimuth += half.take(muon) * (2 * rng.random(len(muon)) - 1)
     cone = np.sqrt(square) * np.stack([np.cos(azimuth), np.sin(azimuth)])  # slopes against the muon
-    miss = distance * cone - tracks.impact.T.take(muon, axis=1)
-    hit = np.flatnonzero(~dim & (np.sum(miss**2, axis=0) < model.mirror_radius**2))
+    miss = distance * cone - tracks.impact.take(muon, axis=0).T
+    hit = np.flatnonzero(bright & (np.sum(miss**2, axis=0) < model.mirror_radius**2))
 
     muon, distance = muon.take(hit), distance.take(hit)
-    slope = -cone.take(hit, axis=1) - tracks.slope.T.take(muon, axis=1)
-    late = distance * np.sum(slope**2, axis=0) / 2 + tracks.lag.take(muon)
-    late += cherenkov_light.optical_delay(height.take(hit), model.site_altitude)
-    late += (np.sum(tracks.slope**2, axis=1) / 2).take(muon) * (tracks.start.take(muon) - distance)
-    image = tracks.event.take(muon) * model.n_telescopes + telescope
-    return Photoelectrons(image, slope.astype(np.float32), (late / SPEED_OF_LIGHT).astype(np.float32))
+    slope = (-cone.take(hit, axis=1) - tracks.slope.take(muon, axis=0).T).astype(np.float32)
+    delay = cherenkov_light.optical_delay(height.take(hit), model.site_altitude).astype(np.float32)
+    return Photoelectrons(tracks.image.take(muon), slope, _arrival(tracks, muon, distance, slope, delay))
 
 
-def _height(tracks: _Tracks, muon: Integer, distance: Float, model: TelescopeModel) -> Float:
+def _height(tracks: _Tracks, muon: Integer, distance: NDArray[Any], model: TelescopeModel) -> Float:
     """Return the height above the sea of points of the paths [m]."""
     above = (distance + tracks.along.take(muon)) * tracks.cosine.take(muon)
     return np.asarray(model.site_altitude + np.maximum(above, 0))
@@ -322,9 +316,9 @@ def _square_of_angle(tracks: _Tracks, muon: Integer, height: Float, model: Teles
     return np.asarray(np.maximum(square, 0))
 
 
-def _reach(tracks: _Tracks, radius: Float, model: TelescopeModel) -> tuple[Float, Float]:
+def _reach(tracks: _Tracks, radius: Float32, model: TelescopeModel) -> tuple[Float32, Float32]:
     """Return between which distances light can hit the mirror [m], (M,) each; the same one twice if none can."""
-    edges = np.linspace(0, LONGEST_MUON, 81)
+    edges = np.linspace(0, LONGEST_MUON, 81, dtype=np.float32)
     distance = np.minimum(edges, tracks.start[:, None])  # (M, edges)
     muon = np.repeat(np.arange(len(radius)), len(edges))
     square = _square_of_angle(tracks, muon, _height(tracks, muon, distance.ravel(), model), model)

@@ -1,10 +1,10 @@
 """What a primary becomes in the air: electromagnetic showers, and the muons of protons.
 
 A gamma ray is one electromagnetic shower. A proton interacts, and what it leaves interacts again: nucleons and charged
-pions fly on, each neutral pion becomes two photons at once, and charged pions that decay first become muons. Each photon
-of at least 1 GeV starts an electromagnetic shower of its own, with the direction that transverse momenta have given it.
-This is a sketch of hadronic physics with a handful of numbers; it has what makes images of protons differ from those of
-gamma rays: several sub-showers, wide angles, large fluctuations, light from muons.
+pions fly on, each neutral pion becomes two photons at once, and charged pions that decay first become muons. Each
+photon of at least 1 GeV starts an electromagnetic shower of its own, with the direction that transverse momenta have
+given it. This is a sketch of hadronic physics with a handful of numbers; it has what makes images of protons differ
+from those of gamma rays: several sub-showers, wide angles, large fluctuations, light from muons.
 
 Particles of all events lie in one long array, with the number of their event; a loop goes over generations. Places are
 given along the axis of the primary, ℓ metres above the core, and across it: a particle that flies with the slopes w
@@ -104,7 +104,7 @@ class _Hadrons(NamedTuple):
     is_nucleon: NDArray[np.bool_]
 
     def take(self, index: Integer) -> _Hadrons:
-        return _Hadrons(*(values.take(index, axis=0) for values in self))
+        return _Hadrons._make(values.take(index, axis=0) for values in self)
 
     def turned(self, change: Float) -> _Hadrons:
         """Return the particles with other slopes from `start` on."""
