@@ -15,6 +15,7 @@ from pathlib import Path
 from showertools import (
     array_features,
     array_fit,
+    array_maps,
     array_traces,
     batches,
     datasets,
@@ -45,23 +46,28 @@ class Recipe:
     """What is trained; the defaults are the lesson's."""
 
     encoder: str = "convolutional"
-    n_hexagonal: int = 2
+    n_hexagonal: int = 1
     array: str = "as it is"
+    fit: bool = True
     switched_off: float = 0.0
-    same_time: bool = False
+    times: float | None = None  # as long as the lesson's takes, or so many times; None: `EPOCHS`
 
 
 RECIPES = {
-    "convolutions along the time, hexagons": Recipe(),
-    "the same, no neighbours": Recipe(n_hexagonal=0),
-    "the same, no traces": Recipe(encoder="none"),
-    "LSTM, hexagons, same time": Recipe(encoder="recurrent", same_time=True),
-    "LSTM on 75 ns, hexagons, same time": Recipe(encoder="recurrent, 3 bins together", same_time=True),
-    "LSTM, hexagons, same epochs": Recipe(encoder="recurrent"),
+    "convolutions in time, one hexagonal": Recipe(),
+    "no neighbours": Recipe(n_hexagonal=0),
+    "two hexagonal": Recipe(n_hexagonal=2),
+    "no traces": Recipe(encoder="none"),
+    "no fit, two hexagonal": Recipe(fit=False, n_hexagonal=2),
+    "no fit, no neighbours": Recipe(fit=False, n_hexagonal=0),
+    "LSTM": Recipe(encoder="recurrent", times=1),
+    "LSTM, bins of 75 ns": Recipe(encoder="recurrent, 3 bins together", times=1),
+    "LSTM, bins of 75 ns, five times as long": Recipe(encoder="recurrent, 3 bins together", times=5),
     "stations switched off in training": Recipe(switched_off=0.3),
     "dead stations simulated": Recipe(array="10 % of the stations dead"),
     "trained without saturation": Recipe(array="no saturation"),
 }
+ONE_SEED = {"LSTM, bins of 75 ns, five times as long"}
 
 
 @cache
@@ -72,11 +78,24 @@ def calibration() -> array_fit.EnergyCalibration:
     return array_fit.calibrate_energy(found["size"], found["axis"][:, 2], events["log10_energy"])
 
 
-def prepared(part: str, array: str, n_showers: int) -> dict:
-    """Return what a network reads of showers, Xmax (NaN where the fit failed) and the energy."""
+@cache
+def units() -> array_maps.Scale:
+    """Return the units of signals and times, from other showers than those of training and validation."""
+    return array_maps.scale(surface.simulate(5_000, seed=350, model=DEFAULT, traces=False), DEFAULT)
+
+
+def prepared(part: str, array: str, fit: bool, n_showers: int) -> dict:
+    """Return what a network reads of showers, Xmax (NaN where the fit failed) and the energy.
+
+    Without the fit stations have signal and time as they are, as in maps, and the shower has nothing.
+    """
     events = array_traces.simulate(n_showers, seed=SEEDS_OF_SHOWERS[part], model=MODELS[array], index=INDEX)
     fitted = array_fit.reconstruct(events, DEFAULT, calibration())
     seen = array_traces.inputs(events, fitted, DEFAULT, LAYOUT, INDEX)
+    if not fit:
+        signal, time = events["signal"][:, INDEX], events["time"][:, INDEX]
+        values = array_maps.channels(signal, time, units())
+        seen |= {"stations": LAYOUT.to_array(values, "axial", axis=1), "shower": np.zeros((n_showers, 1), np.float32)}
     xmax = np.where(array_features.usable(fitted), events["xmax"], np.nan)
     return {"seen": seen, "xmax": xmax.astype(np.float32), "log10_energy": events["log10_energy"]}
 
@@ -139,17 +158,22 @@ def resolutions(network: keras.Model, train: dict, validation: dict) -> np.ndarr
 def main(path: Path, n_train: int, names: list[str], seeds: list[int]) -> None:
     """Make the rows that the file lacks."""
     table = datasets.load(path) if path.exists() else None
-    validation = {array: prepared("validation", array, 5_000) for array in MODELS}
-    train, array = {}, None
+    train, kind = {}, None
     for name, seed in ((name, seed) for name in names for seed in seeds):
         number, recipe = list(RECIPES).index(name), RECIPES[name]
-        if table is not None and np.any((table["recipe"] == number) & (table["seed"] == seed)):
+        done = table is not None and np.any((table["recipe"] == number) & (table["seed"] == seed))
+        if done or (name in ONE_SEED and seed != seeds[0]):
             continue
-        if recipe.array != array:
-            array, train = recipe.array, prepared("train", recipe.array, n_train)
-        seconds = float(table["seconds"][table["recipe"] == 0].mean()) if recipe.same_time else None
+        if (recipe.array, recipe.fit) != kind:
+            kind = recipe.array, recipe.fit
+            validation = {array: prepared("validation", array, recipe.fit, 5_000) for array in MODELS}
+            train = prepared("train", recipe.array, recipe.fit, n_train)
+        ours = None if table is None else float(table["seconds"][table["recipe"] == 0].mean())
+        seconds = None if recipe.times is None else recipe.times * ours
         network, seconds = trained(recipe, seed, train, seconds)
-        reached = np.stack([resolutions(network, train, validation[other]) for other in MODELS])  # (arrays, energies)
+        reached = np.full((len(MODELS), len(ENERGIES)), np.nan, np.float32)
+        for other in list(MODELS)[: 1 if "recurrent" in recipe.encoder else None]:  # which take long to be asked
+            reached[list(MODELS).index(other)] = resolutions(network, train, validation[other])
         steps = int(network.optimizer.iterations)
         print(f"{name}, seed {seed}: {seconds:.0f} s, {steps} steps, {reached.round(1).tolist()}", flush=True)
         row = {"recipe": number, "seed": seed, "parameters": network.count_params(), "seconds": np.float32(seconds)}

@@ -60,8 +60,8 @@ UNITS = {
     "true_h_first_int": "m",
     "true_impact_distance": "m",
     "true_shower_primary_id": "",
-    "pointing_alt": "deg",
-    "pointing_az": "deg",
+    "telescope_pointing_altitude": "deg",
+    "telescope_pointing_azimuth": "deg",
 }
 """Unit of each array that `simulate` returns."""
 
@@ -101,8 +101,8 @@ def simulate(
         telescopes), the shower's photoelectrons in the camera; `true_impact_distance` (n, telescopes) from the axis
         [m]. Of the showers: `true_energy` [TeV]; `true_alt`, `true_az` where it comes from [degrees]; `true_core_x`,
         `true_core_y` [m]; `true_h_first_int`, the height of the first interaction above the sea [m];
-        `true_shower_primary_id`, 0 for gamma rays and 101 for protons; `pointing_alt`, `pointing_az` [degrees]; all
-        (n,). Floats are float32. Events without any trigger are kept.
+        `true_shower_primary_id`, 0 for gamma rays and 101 for protons; `telescope_pointing_altitude` and
+        `telescope_pointing_azimuth` [degrees]; all (n,). Floats are float32. Events without any trigger are kept.
 
     Raises
     ------
@@ -275,8 +275,8 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
         "true_core_y": given.core[:, 1],
         "true_h_first_int": height,
         "true_impact_distance": np.linalg.norm(views.impact, axis=2),
-        "pointing_alt": np.full(len(axis), model.pointing_alt),
-        "pointing_az": np.full(len(axis), model.pointing_az),
+        "telescope_pointing_altitude": np.full(len(axis), model.pointing_alt),
+        "telescope_pointing_azimuth": np.full(len(axis), model.pointing_az),
     }
     return {
         "image": pictures.image.reshape(of_pixels),

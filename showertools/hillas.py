@@ -3,7 +3,7 @@
 The image of a gamma ray is an elongated patch. A. M. Hillas (Proc. 19th ICRC 3 (1985) 445) described it by the moments
 of its light: how bright, where, how long and wide, and in which direction. Definitions, units and names of the columns
 are those that ctapipe gives them in the telescope frame (`hillas_fov_lon`, not `hillas_x`), so that code for its files
-runs on these as well. Where ctapipe differs, `parameters` says so.
+runs on these as well. Where ctapipe differs, `hillas_parameters` says so.
 
 An image that has no parameters, since it is empty, was cleaned away or holds a charge that is no number, has NaN
 instead, and `valid` says so; a batch never fails for one image.
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from showertools import _checks, chunks, trimmed_lines
-from showertools.camera import Camera
+from showertools.camera import Camera, check_images
 from showertools.chunks import Events
 
 Float = NDArray[np.float64]
@@ -35,30 +35,32 @@ LARGE_ISLAND = 50
 """Most pixels of an island that is not yet large."""
 _FLAT = 1e-6  # shorter than so many pitches is a length of 0
 _ROUNDING = 1e-9
+_NO_NUMBER = 1e30  # from here on, what is left of a damaged file or a failed fit: its square would be infinite
 _HALF = 3  # of the directions to neighbours: one of each pair of opposite ones
 
 
-def clean(
-    image: ArrayLike,
+def tailcuts_clean(
     camera: Camera,
-    *,
+    image: ArrayLike,
     picture_thresh: ArrayLike,
     boundary_thresh: ArrayLike,
     min_number_picture_neighbors: int,
+    *,
     keep_isolated_pixels: bool = False,
     workers: int | None = None,
 ) -> Mask:
-    """Return which pixels belong to showers, by two thresholds: ctapipe's `tailcuts_clean`.
+    """Return which pixels belong to showers, by two thresholds.
 
     The picture are pixels of at least the higher threshold with enough neighbours of the same. They stay if a neighbour
-    reaches at least the lower threshold, and so do those neighbours.
+    reaches at least the lower threshold, and so do those neighbours. ctapipe's function has `keep_isolated_pixels` in
+    the fifth place.
 
     Parameters
     ----------
-    image : array_like
-        Charges (n, P) [p.e.]. NaN is never part of a shower.
     camera : Camera
         Of P pixels, in whose order the images are.
+    image : array_like
+        Charges (n, P) [p.e.]. NaN is never part of a shower.
     picture_thresh, boundary_thresh : float or array_like
         The two thresholds [p.e.], of the camera or of each pixel (P,); the second is not the higher one.
     min_number_picture_neighbors : int
@@ -83,13 +85,12 @@ def clean(
     --------
     >>> from showertools import camera, geometry
     >>> flower = camera.Camera("flower", geometry.hexagon(1, 0.05), 28.0)
-    >>> cut = {"picture_thresh": 8, "boundary_thresh": 4, "min_number_picture_neighbors": 1}
-    >>> clean([[0, 0, 9, 8, 5, 3, 0]], flower, **cut)
+    >>> tailcuts_clean(flower, [[0, 0, 9, 8, 5, 3, 0]], 8, 4, min_number_picture_neighbors=1)
     array([[False, False,  True,  True,  True, False, False]])
     """
-    image = _images(image, "image", camera)
+    image = check_images(camera, image, "image")
     picture, boundary = (
-        _threshold(value, name, image, camera)
+        _threshold(camera, value, name, image)
         for value, name in ((picture_thresh, "picture_thresh"), (boundary_thresh, "boundary_thresh"))
     )
     if np.any(np.greater(boundary, picture)):
@@ -116,9 +117,9 @@ def clean(
     return chunks.in_parts(work, len(image), workers)["mask"]
 
 
-def parameters(
-    image: ArrayLike,
+def hillas_parameters(
     camera: Camera,
+    image: ArrayLike,
     mask: ArrayLike | None = None,
     peak_time: ArrayLike | None = None,
     *,
@@ -128,14 +129,14 @@ def parameters(
 
     Parameters
     ----------
-    image : array_like
-        Charges (n, P) [p.e.].
     camera : Camera
         Of P pixels, in whose order the images are.
+    image : array_like
+        Charges (n, P) [p.e.].
     mask : array_like, optional
-        (n, P) bool, the pixels that count, as `clean` returns it; by default those whose charge is not 0.
+        (n, P) bool, the pixels that count, as `tailcuts_clean` returns it; by default those whose charge is not 0.
     peak_time : array_like, optional
-        (n, P) [ns]. Times that are not finite are left out.
+        (n, P) [ns]. Times that are not finite, or of 1e30 ns and more, are left out.
     workers : int, optional
         Number of threads; by default the number of cores.
 
@@ -144,9 +145,9 @@ def parameters(
     dict of numpy.ndarray
         (n,) each, float32 unless said otherwise; angles in degrees.
 
-        - `valid` (bool): whether there is an axis. It takes charges in the mask that are finite, not negative, and
-          above 0 in more than one pixel. Else what is not defined is NaN: all but the numbers and shares of pixels, and
-          for light in a single pixel only what needs an axis.
+        - `valid` (bool): whether there is an axis. It takes charges in the mask that are not negative, below 1e30
+          p.e., and above 0 in more than one pixel. Else what is not defined is NaN: all but the numbers and shares of
+          pixels, and for light in a single pixel only what needs an axis.
         - `hillas_intensity` [p.e.]; centroid `hillas_fov_lon`, `hillas_fov_lat`, or `hillas_r` and `hillas_phi`;
           `hillas_length` and `hillas_width`, the standard deviations along the axis and across; `hillas_psi`, the
           direction of the axis from the longitude on, above -90 and up to 90; `hillas_skewness` and `hillas_kurtosis`
@@ -175,19 +176,19 @@ def parameters(
     ctapipe's fit of the times starts from random pairs of pixels, so that its results differ from call to call; it has
     no line for 2 pixels, and keeps 2 of 3. It refuses negative charges.
     """
-    image = _images(image, "image", camera)
+    image = check_images(camera, image, "image")
     if mask is not None:
-        mask = _images(mask, "mask", camera, len(image))
+        mask = check_images(camera, mask, "mask", len(image))
         if mask.dtype != bool:
             raise ValueError(f"`mask` should be of type bool. Received: {mask.dtype}")
     if peak_time is not None:
-        peak_time = _images(peak_time, "peak_time", camera, len(image))
+        peak_time = check_images(camera, peak_time, "peak_time", len(image))
 
     def work(some: slice) -> Events:
         part = image[some]
         pixels = _listed(part != 0 if mask is None else mask[some])
         charge = part[pixels.event, pixels.pixel].astype(np.float64)
-        n_bad = pixels.total(~(np.isfinite(charge) & (charge >= 0)))
+        n_bad = pixels.total(~((charge >= 0) & (charge < _NO_NUMBER)))
         usable = n_bad == 0
         light = _Light(pixels.some(usable[pixels.event]), charge[usable[pixels.event]])
         ellipse = _ellipse(light, usable, camera)
@@ -313,7 +314,7 @@ def _hillas(light: _Light, ellipse: _Ellipse, camera: Camera) -> Events:
 
 def _timing(pixels: _Pixels, ellipse: _Ellipse, peak_time: NDArray[Any]) -> Events:
     time = peak_time[pixels.event, pixels.pixel].astype(np.float64)
-    timed = np.isfinite(time) & np.isfinite(ellipse.along)
+    timed = (np.abs(time) < _NO_NUMBER) & np.isfinite(ellipse.along)
     pixels, along, time = pixels.some(timed), ellipse.along[timed], time[timed]
     slope, intercept = trimmed_lines.fit(along, time, pixels.number)
     residual = time - slope[pixels.event] * along - intercept[pixels.event]
@@ -372,23 +373,7 @@ def _share(part: Float, whole: NDArray[Any]) -> Float:
     return np.asarray(part / np.where(whole > 0, whole, np.nan))
 
 
-def _images(values: ArrayLike, name: str, camera: Camera, n_images: int | None = None) -> NDArray[Any]:
-    """Return real numbers (n, P) as they are."""
-    if not isinstance(camera, Camera):
-        raise ValueError(f"`camera` should be a camera.Camera. Received: {camera!r}")
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"`{name}` should hold real numbers. Received: dtype {array.dtype}")
-    number = "n" if n_images is None else n_images
-    if array.ndim != 2 or array.shape[1] != camera.n_pixels or (n_images is not None and len(array) != n_images):
-        raise ValueError(
-            f"`{name}` should have the shape ({number}, {camera.n_pixels}) for the camera {camera.name!r}. "
-            f"Received: {array.shape}"
-        )
-    return array
-
-
-def _threshold(value: ArrayLike, name: str, image: NDArray[Any], camera: Camera) -> Any:
+def _threshold(camera: Camera, value: ArrayLike, name: str, image: NDArray[Any]) -> Any:
     """Return one threshold, or one a pixel, in the precision of the images."""
     array = _checks.finite(value, name)
     if array.shape not in ((), (camera.n_pixels,)):

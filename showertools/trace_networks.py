@@ -1,8 +1,8 @@
 """Networks that read the depth of a shower's maximum from the time traces of an array.
 
 A small network, the same for all stations, turns each trace into some numbers: the *encoder*. These join what the fit
-says of the station, and hexagonal convolutions let each station look at its neighbours. The mean over the stations and
-the numbers of the shower go to a last part, which says Xmax and how wrong it may be.
+says of the station, and a hexagonal convolution lets each station look at its neighbours. The mean over the stations
+and the numbers of the shower go to a last part, which says Xmax and how wrong it may be.
 
 Sources: the recurrent encoder is that of the reference network for air showers in L. Benato et al., arXiv:2107.00656,
 a bidirectional LSTM of 32 followed by one of 10; hexagonal convolutions after an encoder of traces are those of AixNet,
@@ -61,6 +61,7 @@ ENCODERS = {
     "none": None,
 }
 """Encoders of traces by name; with "none" the traces are not looked at."""
+_LAYERS = 2  # between encoder and mean
 
 
 def xmax_network(
@@ -68,7 +69,7 @@ def xmax_network(
     mask: NDArray[np.bool_],
     *,
     encoder: str = "convolutional",
-    n_hexagonal: int = 2,
+    n_hexagonal: int = 1,
     width: int = 48,
 ) -> keras.Model:
     """Return a network that learns Xmax and its error from traces and fits.
@@ -84,7 +85,8 @@ def xmax_network(
     encoder : str
         One of `ENCODERS`.
     n_hexagonal : int
-        How many hexagonal convolutions; with 0, dense layers that see one station each stand in their place.
+        How many of the two layers between encoder and mean are hexagonal convolutions: 0, 1 (the second) or 2. The
+        others are dense layers that see one station each.
     width : int
         Numbers that each station has after each layer.
 
@@ -100,7 +102,8 @@ def xmax_network(
         If an argument is out of range, or a shape is another.
     """
     chunks.check_size(width, "width", minimum=1)
-    chunks.check_size(n_hexagonal, "n_hexagonal", minimum=0)
+    if chunks.check_size(n_hexagonal, "n_hexagonal", minimum=0) > _LAYERS:
+        raise ValueError(f"`n_hexagonal` should be at most {_LAYERS}. Received: {n_hexagonal}")
     if encoder not in ENCODERS:
         raise ValueError(f"`encoder` should be one of {', '.join(ENCODERS)}. Received: {encoder!r}")
     shapes = {name: np.shape(seen[name]) for name in ("trace", "stations", "shower")}
@@ -115,10 +118,10 @@ def xmax_network(
     x = stations if encode is None else layers.Concatenate()([encode(given["trace"]), stations])
     beside = layers.Reshape((1, 1, width))(layers.Dense(width)(shower))
     x = layers.ReLU()(layers.Add()([layers.Dense(width)(x), beside]))  # (B, H, W, width)
+    for _ in range(_LAYERS - n_hexagonal):
+        x = layers.Dense(width, activation="relu")(x)
     for _ in range(n_hexagonal):
         x = HexConv(width, mask=mask, activation="relu")(x)
-    for _ in range(2 if n_hexagonal == 0 else 0):
-        x = layers.Dense(width, activation="relu")(x)
     x = layers.BatchNormalization(momentum=0.95)(_mean_over_stations(x, mask))  # (B, width)
     x = layers.Concatenate()([x, shower])
     for _ in range(2):

@@ -47,6 +47,15 @@ def test_kept_traces_are_those_of_the_simulation(prepared):
     assert array_traces.simulate(0, seed=1, model=MODEL, index=index)["trace"].shape == (0, 37, 120)
 
 
+def test_stations_without_saturation_stay_finite():
+    model = surface.ArrayModel(saturation=np.inf, core_radius=0.0, log10_energy=(20.0, 20.0), near_distance=1.0)
+    _, index = array_traces.middle(model, 1)
+    events = array_traces.simulate(20, seed=2, model=model, index=index)
+    assert np.nanmax(events["signal"]) > 1e6
+    assert np.all(np.isfinite(events["trace"]))
+    assert events["trace"].max() == np.finfo(np.float16).max
+
+
 def test_rise_time_by_hand():
     assert array_traces.rise_time([0.0, 2.0, 2.0, 0.0], 25.0) == pytest.approx(20)
     assert array_traces.rise_time([1.0] * 10, 10.0) == pytest.approx(40)  # uniform light: 4 of 10 bins

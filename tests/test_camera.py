@@ -77,9 +77,118 @@ def test_border_on_paper():
     assert lst.border(1).sum() == 60 + 54 + 54
 
 
+# --- cameras from positions -------------------------------------------------------------------------------------------
+
+LST = camera.lst()
+LST_AT = LST.layout.positions @ [1, 1j]  # as complex numbers [m]
+
+
+def from_places(places):
+    return camera.from_positions("found", np.real(places), np.imag(places), 28.0)
+
+
+def neighbour_pairs(some, number=None):
+    """Return which pixels are neighbours, as pairs of their indices or of other numbers of them."""
+    number = np.arange(some.n_pixels) if number is None else number
+    pixel, step = np.nonzero(some.neighbours >= 0)
+    return set(zip(number[pixel].tolist(), number[some.neighbours[pixel, step]].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize(("angle", "rotation"), [(0, 0), (30, 30), (100.9, 40.9), (-77.0, -17 + 60), (190.3, 10.3)])
+def test_a_camera_from_the_positions_of_another(angle, rotation, is_mirrored):
+    rng = np.random.default_rng(7)
+    order = rng.permutation(LST.n_pixels)
+    places = np.conj(LST_AT) if is_mirrored else LST_AT  # a mirror image of this camera is a grid of the same angle
+    places = places[order] * np.exp(1j * np.radians(angle)) + (0.21 - 0.4j)
+    places = places + rng.normal(0, 3e-4, (2, LST.n_pixels)).T @ [1, 1j]
+    found = from_places(places)
+    assert neighbour_pairs(found, order) == neighbour_pairs(LST)
+    np.testing.assert_allclose(found.positions @ [1, 1j], np.degrees(1 / 28.0) * places, rtol=1e-12)
+    assert found.rotation == pytest.approx(rotation, abs=0.01)
+    assert found.layout.spacing == pytest.approx(0.05, rel=1e-4)
+    on_grid = found.layout.positions @ [1, 1j] * np.exp(1j * np.radians(found.rotation))
+    assert np.abs(on_grid - places).max() < 5 * 3e-4
+    assert np.sqrt(np.mean(np.abs(on_grid - places) ** 2)) == pytest.approx(np.sqrt(2) * 3e-4, rel=0.1)
+
+
+def test_images_of_a_camera_from_positions_become_arrays():
+    order = np.random.default_rng(8).permutation(LST.n_pixels)
+    found = from_places(LST_AT[order])
+    image = np.arange(1, LST.n_pixels + 1)
+    np.testing.assert_array_equal(found.layout.to_array(image[order], "axial"), LST.layout.to_array(image, "axial"))
+    np.testing.assert_array_equal(found.border(2), LST.border(2)[order])
+    turned = from_places(LST_AT[order] * np.exp(1j * np.radians(52.0)))
+    array = turned.layout.to_array(image, "axial")
+    np.testing.assert_array_equal(turned.layout.from_array(array, "axial"), image)
+
+
+def test_cameras_that_are_made_by_hand_are_not_turned():
+    for some in CAMERAS.values():
+        assert some.rotation == 0
+        again = from_places(some.layout.positions @ [1, 1j])
+        np.testing.assert_array_equal(again.layout.grid, some.layout.grid)
+        np.testing.assert_allclose(again.layout.origin, some.layout.origin, atol=1e-9)
+
+
+def test_three_pixels_are_enough():
+    corner = from_places([0, 0.05, 0.05 * np.exp(1j * np.pi / 3)])
+    assert neighbour_pairs(corner) == {(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)}
+    line = from_places([0, 2j, 1j])
+    assert neighbour_pairs(line) == {(0, 2), (2, 0), (1, 2), (2, 1)}
+    assert line.rotation == pytest.approx(30)
+
+
+def modules_with_gaps(gap):
+    """Return flowers of 7 pixels that stand apart by a gap, in units of the pitch."""
+    flower = geometry.hexagon(1, 0.05).positions @ [1, 1j]
+    middle = geometry.hexagon(4, 0.05).positions @ [1, 1j]
+    return (middle[:, None] * ((2 + np.exp(1j * np.pi / 3)) + gap * np.exp(1j * np.pi / 9)) + flower).ravel()
+
+
+NO_GRID = r"`x` and `y` should lie on one hexagonal grid\. Received: "
+GAPS = NO_GRID + r"neighbours 0\.0\d+ to 0\.0\d+ m apart, as where modules have gaps, or the grid is stretched"
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (modules_with_gaps(0.08), GAPS),
+        (modules_with_gaps(0.15), GAPS),
+        (LST_AT + 0.15 * 0.05 * (LST_AT.real > 0.01), GAPS),
+        (LST_AT + 0.1 * LST_AT.real, GAPS),
+        (
+            LST_AT * (1 + 0.012 * np.abs(LST_AT) ** 2),
+            NO_GRID + r"pixels up to \d+% of the pitch away from it, as where",
+        ),
+        (LST_AT + 0.05 * (LST_AT.real > 0.01), NO_GRID + r"914 of 1855 pixels without a way to the first"),
+        (
+            geometry.rectangular(9, 9, 0.05).positions @ [1, 1j],
+            NO_GRID + "neighbours 0.05 m apart whose directions do not differ by multiples of 60°",
+        ),
+        (np.random.default_rng(9).uniform(-1, 1, (400, 2)) @ [1, 1j], "`x` and `y` should "),
+        (
+            np.append(LST_AT, LST_AT[7]),
+            r"`x` and `y` should be another place for each pixel\. Received: pixel 7 only 0 m from another one",
+        ),
+        (np.zeros(5), r"`x` and `y` should be another place for each pixel\. Received: pixel 0 only 0 m"),
+        (LST_AT[:2], r"`x` and `y` should be \(n,\) each, of at least 3 pixels\. Received: \(2,\) and \(2,\)"),
+        (
+            1000 * LST_AT,
+            r"`x` and `y` should be in metres, and less than the focal length of 28 m\. Received: 1169\.13",
+        ),
+        (LST_AT + np.where(LST_AT.real > 0, np.nan, 0), r"`x` should be finite\. Received: 9\d\d of 1855 values NaN"),
+    ],
+)
+def test_positions_that_are_no_grid(places, message):
+    with pytest.raises(ValueError, match=message):
+        from_places(places)
+
+
 def test_what_is_computed_once_cannot_be_changed():
     some = camera.small()
-    for array in (some.positions, some.neighbours, camera.lst().layout.grid):
+    turned = from_places(LST_AT * 1j)
+    for array in (some.positions, some.neighbours, LST.layout.grid, turned.positions, turned.centres):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -97,6 +206,26 @@ def test_what_is_computed_once_cannot_be_changed():
         (
             lambda: dataclasses.replace(camera.small(), focal_length=0.0),
             r"`focal_length` should be a positive number\. Received: 0\.0",
+        ),
+        (
+            lambda: camera.from_positions("long", [0, 1, 2], [0, 0], 28.0),
+            r"`x` and `y` should be \(n,\) each, of at least 3 pixels\. Received: \(3,\) and \(2,\)",
+        ),
+        (
+            lambda: camera.from_positions("none", [0, 1, 2], [0, 0, 0], 0.0),
+            r"`focal_length` should be a positive number\. Received: 0\.0",
+        ),
+        (
+            lambda: dataclasses.replace(LST, centres=np.roll(LST.layout.positions, 1, axis=0)),
+            r"`centres` should lie on the grid of `layout`, in its order\. Received: ",
+        ),
+        (
+            lambda: dataclasses.replace(LST, centres=1.1 * LST.layout.positions),
+            r"`centres` should lie on .* up to 0% of the pitch away from a grid with a pitch of 0\.055 m",
+        ),
+        (
+            lambda: dataclasses.replace(LST, centres=LST.layout.positions[1:]),
+            r"`centres` should have the shape \(1855, 2\)\. Received: \(1854, 2\)",
         ),
         (lambda: camera.small().border(0), r"`width` should be a whole number of at least 1\. Received: 0"),
     ],

@@ -18,8 +18,8 @@ TRUTH = {
     "true_core_x",
     "true_core_y",
     "true_h_first_int",
-    "pointing_alt",
-    "pointing_az",
+    "telescope_pointing_altitude",
+    "telescope_pointing_azimuth",
 }
 
 
@@ -70,7 +70,7 @@ def test_primaries(gammas, protons):
         assert stats.kstest(inverse, "uniform").pvalue > 1e-3  # of E^-2
         radius = np.hypot(events["true_core_x"], events["true_core_y"])
         assert stats.kstest((radius / 300) ** 2, "uniform").pvalue > 1e-3
-        assert np.all(events["pointing_alt"] == 70)
+        assert np.all(events["telescope_pointing_altitude"] == 70)
 
 
 def test_directions(gammas, protons):
@@ -83,7 +83,7 @@ def test_directions(gammas, protons):
 
 def separation(events):
     """Angle between pointing and true direction [degrees], by the spherical law of cosines."""
-    names = ("true_alt", "pointing_alt", "true_az", "pointing_az")
+    names = ("true_alt", "telescope_pointing_altitude", "true_az", "telescope_pointing_azimuth")
     alt, alt_0, az, az_0 = (np.radians(events[name].astype(float)) for name in names)
     return np.degrees(np.arccos(np.sin(alt) * np.sin(alt_0) + np.cos(alt) * np.cos(alt_0) * np.cos(az - az_0)))
 
@@ -136,10 +136,8 @@ def given_again(n, energy, impact, *, particle="gamma", seed=5, azimuth=None, mo
 
 def cleaned(events, model=DEFAULT):
     image = events["image"][:, 0]
-    mask = hillas.clean(
-        image, model.camera, picture_thresh=8, boundary_thresh=4, min_number_picture_neighbors=2, workers=1
-    )
-    return hillas.parameters(image, model.camera, mask, workers=1), mask
+    mask = hillas.tailcuts_clean(model.camera, image, 8, 4, 2, workers=1)
+    return hillas.hillas_parameters(model.camera, image, mask, workers=1), mask
 
 
 def test_size_is_proportional_to_the_energy():

@@ -57,7 +57,7 @@ def test_places_without_a_station_do_not_matter(seen):
     np.testing.assert_allclose(network.predict(noisy, verbose=0), before, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("n_hexagonal", "same"), [(0, True), (2, False)])
+@pytest.mark.parametrize(("n_hexagonal", "same"), [(0, True), (1, False), (2, False)])
 def test_only_hexagonal_convolutions_know_who_stands_beside_whom(seen, n_hexagonal, same):
     network = opened(xmax_network(seen, MASK, n_hexagonal=n_hexagonal, width=8))
     order = np.array([0, 4, 2, 6, 1, 5, 3])
@@ -98,6 +98,7 @@ def test_it_is_saved_and_loaded(seen, tmp_path):
         ({"encoder": "transformer"}, "`encoder` should be one of convolutional"),
         ({"width": 0}, "`width`"),
         ({"n_hexagonal": -1}, "`n_hexagonal`"),
+        ({"n_hexagonal": 3}, "`n_hexagonal` should be at most 2"),
         ({"mask": np.ones((4, 4), bool)}, "`mask` \\(H, W\\)"),
     ],
 )
