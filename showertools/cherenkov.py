@@ -5,10 +5,9 @@ A primary becomes electromagnetic showers and muons (`cherenkov_showers`), these
 Photoelectrons of all events of a chunk lie in one list, so that no loop over events is needed.
 
 Names, units and frames are those of ctapipe: on the ground, x points to the north and y to the west; azimuth counts
-from north over east; longitude and latitude of the telescope frame grow with azimuth and altitude. `TelescopeModel` has
-the parameters. What is left out: the Earth's magnetic field, which widens showers from some directions; the light of
-hadrons and of photons below 1 GeV; scattered light; nuclei heavier than protons; the aberration of the mirror; broken
-pixels, stars and clouds.
+from north over east; `telescope_frame` leads from there to the camera. `TelescopeModel` has the parameters. What is
+left out: the Earth's magnetic field, which widens showers from some directions; the light of hadrons and of photons
+below 1 GeV; scattered light; nuclei heavier than protons; the aberration of the mirror; broken pixels, stars, clouds.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import _checks, cherenkov_camera, cherenkov_photons, cherenkov_showers, chunks
+from showertools import _checks, cherenkov_camera, cherenkov_photons, cherenkov_showers, chunks, telescope_frame
 from showertools.cherenkov_model import (
     ENERGY_LIMITS,
     PARTICLES,
@@ -52,16 +51,16 @@ UNITS = {
     "peak_time": "ns",
     "triggered": "",
     "true_image_sum": "p.e.",
+    "true_impact_distance": "m",
     "true_energy": "TeV",
     "true_alt": "deg",
     "true_az": "deg",
     "true_core_x": "m",
     "true_core_y": "m",
     "true_h_first_int": "m",
-    "true_impact_distance": "m",
-    "true_shower_primary_id": "",
     "telescope_pointing_altitude": "deg",
     "telescope_pointing_azimuth": "deg",
+    "true_shower_primary_id": "",
 }
 """Unit of each array that `simulate` returns."""
 
@@ -250,7 +249,9 @@ def _draw_energy(rng: np.random.Generator, size: int, model: TelescopeModel) -> 
 
 def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model: TelescopeModel) -> Events:
     """Let the primaries come; returns what `simulate` returns."""
-    axis, views = _views(given, model)
+    longitude, latitude = given.offset.T
+    sky = telescope_frame.to_sky(longitude, latitude, model.pointing_alt, model.pointing_az)
+    views = _views(sky, given.core, model)
     if particle == "gamma":
         showers = cherenkov_showers.gammas(rng, given.energy)
         first_depth = showers.first_depth
@@ -262,45 +263,49 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
     signals = cherenkov_camera.collect(rng, light, given.offset, model)
     pictures = cherenkov_camera.record(rng, signals, model)
 
-    shape = len(axis), model.n_telescopes
+    shape = len(given.energy), model.n_telescopes
     of_pixels = (*shape, model.camera.n_pixels)
-    number = np.full(len(axis), PARTICLES[particle], np.int32)
-    height = cherenkov_showers.height_at(first_depth, views.cosine, model)
-    floats = {
-        "true_image_sum": signals.number.sum(axis=1).reshape(shape),
-        "true_energy": given.energy,
-        "true_alt": np.degrees(np.arcsin(axis[:, 2])),
-        "true_az": np.degrees(np.arctan2(-axis[:, 1], axis[:, 0])) % 360,
-        "true_core_x": given.core[:, 0],
-        "true_core_y": given.core[:, 1],
-        "true_h_first_int": height,
-        "true_impact_distance": np.linalg.norm(views.impact, axis=2),
-        "telescope_pointing_altitude": np.full(len(axis), model.pointing_alt),
-        "telescope_pointing_azimuth": np.full(len(axis), model.pointing_az),
-    }
     return {
         "image": pictures.image.reshape(of_pixels),
         "peak_time": pictures.peak_time.reshape(of_pixels),
         "triggered": pictures.triggered.reshape(shape),
-        **{name: values.astype(np.float32) for name, values in floats.items()},
-        "true_shower_primary_id": number,
+        "true_image_sum": signals.number.sum(axis=1).reshape(shape),
+        "true_impact_distance": np.linalg.norm(views.impact, axis=2).astype(np.float32),
+        **_truth(given, sky, first_depth, views, model),
+        "true_shower_primary_id": np.full(len(given.energy), PARTICLES[particle], np.int32),
     }
 
 
-def _views(given: _Primaries, model: TelescopeModel) -> tuple[Float, cherenkov_photons.Views]:
-    """Return the unit vectors towards where primaries come from, (n, 3), and how the telescopes see their axes."""
-    alt, az = np.radians([model.pointing_alt, model.pointing_az])
-    pointing = np.array([np.cos(alt) * np.cos(az), -np.cos(alt) * np.sin(az), np.sin(alt)])
-    to_longitude = np.array([-np.sin(az), -np.cos(az), 0.0])
-    to_latitude = np.array([-np.sin(alt) * np.cos(az), np.sin(alt) * np.sin(az), np.cos(alt)])
-    longitude, latitude = np.radians(given.offset.T)[..., None]  # (n, 1) each
-    axis = np.cos(latitude) * (np.cos(longitude) * pointing + np.sin(longitude) * to_longitude)
-    axis += np.sin(latitude) * to_latitude  # (n, 3)
+def _truth(
+    given: _Primaries,
+    sky: tuple[Float, Float],
+    first_depth: Float,
+    views: cherenkov_photons.Views,
+    model: TelescopeModel,
+) -> Events:
+    n_events = len(given.energy)
+    truth = {
+        "true_energy": given.energy,
+        "true_alt": sky[0],
+        "true_az": sky[1],
+        "true_core_x": given.core[:, 0],
+        "true_core_y": given.core[:, 1],
+        "true_h_first_int": cherenkov_showers.height_at(first_depth, views.cosine, model),
+        "telescope_pointing_altitude": np.full(n_events, model.pointing_alt),
+        "telescope_pointing_azimuth": np.full(n_events, model.pointing_az),
+    }
+    return {name: values.astype(np.float32) for name, values in truth.items()}
+
+
+def _views(sky: tuple[Float, Float], core: Float, model: TelescopeModel) -> cherenkov_photons.Views:
+    """Return how the telescopes see the axes of showers from these altitudes and azimuths [degrees] (n,)."""
+    axis = telescope_frame.unit_vector(*sky)  # (n, 3)
+    to_longitude = telescope_frame.axes(model.pointing_alt, model.pointing_az).longitude
     first = to_longitude - (axis @ to_longitude)[:, None] * axis
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     second = np.cross(first, axis)
     from_core = np.zeros((len(axis), model.n_telescopes, 3))
-    from_core[..., :2] = model.telescopes - given.core[:, None]
+    from_core[..., :2] = model.telescopes - core[:, None]
     across = np.stack([first, second], axis=1)  # (n, 2, 3)
     impact = np.einsum("ntk,nck->ntc", from_core, across)
-    return axis, cherenkov_photons.Views(axis[:, 2], impact, np.einsum("ntk,nk->nt", from_core, axis))
+    return cherenkov_photons.Views(axis[:, 2], impact, np.einsum("ntk,nk->nt", from_core, axis))
