@@ -122,7 +122,7 @@ def collect(
     -------
     Signals
         Images of n events, telescope after telescope. The readout is centred on the mean time of the light in the
-        camera, to a fraction of a nanosecond that differs; what comes outside of it is lost.
+        camera, but for its jitter; what comes outside of it is lost.
     """
     n_images, n_pixels = len(source) * model.n_telescopes, model.camera.n_pixels
     parts = [_seen(rng, part, source, model) for part in light]
@@ -131,7 +131,7 @@ def collect(
     image = entry // n_pixels
     number = np.bincount(image, minlength=n_images)
     mean = np.bincount(image, time, minlength=n_images) / np.maximum(number, 1)
-    start = mean - model.readout_window / 2 + rng.uniform(-0.5, 0.5, n_images)
+    start = mean - model.readout_window / 2 + model.readout_jitter * rng.standard_normal(n_images)
     time -= start.astype(np.float32).take(image)
     inside = np.flatnonzero((time >= 0) & (time < model.readout_window))
     entry, time = entry.take(inside), time.take(inside)

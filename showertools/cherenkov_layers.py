@@ -55,6 +55,8 @@ class Layers:
         That one electron would give on a metre of its path if all light hit a mirror, (I, J), at the pointing's zenith.
     slope, both, distance : numpy.ndarray
         Variance of the slope, covariance with the distance from the axis [m], variance of that [m²], (I, J).
+    turn : numpy.ndarray
+        Variance of the slope that an electron picks up in half of the layer, (I, J).
     """
 
     depth: Float32
@@ -68,6 +70,7 @@ class Layers:
     slope: Float32
     both: Float32
     distance: Float32
+    turn: Float32
 
 
 @lru_cache(maxsize=8)
@@ -102,6 +105,7 @@ def layers(model: TelescopeModel) -> Layers:
         "slope": classes["slope"],
         "both": classes["both"] * metre,
         "distance": classes["distance"] * metre**2,
+        "turn": classes["turn"] * step / cosine / cherenkov_light.RADIATION_LENGTH / 2,
     }
     return Layers(**{name: values.astype(np.float32) for name, values in arrays.items()})
 
@@ -132,6 +136,7 @@ def _classes(height: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "slope": np.sum(light * scattering.angle, axis=2),
         "both": np.sum(light * scattering.both, axis=2),
         "distance": np.sum(light * scattering.distance, axis=2),
+        "turn": np.sum(light * 0.5 * (cherenkov_light.SCATTERING_ENERGY / energy) ** 2, axis=2),
     }
 
 

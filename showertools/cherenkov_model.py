@@ -49,6 +49,7 @@ _SIGNS = {
     "night_sky": _NOT_NEGATIVE,
     "charge_window": _POSITIVE,
     "readout_window": _POSITIVE,
+    "readout_jitter": _NOT_NEGATIVE,
     "electronic_noise": _NOT_NEGATIVE,
     "single_photoelectron_spread": _NOT_NEGATIVE,
     "transit_time_spread": _NOT_NEGATIVE,
@@ -106,6 +107,8 @@ class TelescopeModel:
         Time over which the charge of a pixel is summed [ns]. 8 ns are what the analysis of LSTs sums.
     readout_window : float
         Length of what is recorded [ns]; light outside of it is lost. LSTs record 40 samples in 1 ns.
+    readout_jitter : float
+        Standard deviation of the moment at which the readout starts, compared with the light [ns].
     electronic_noise : float
         Standard deviation of the charge from electronics [p.e.].
     single_photoelectron_spread : float
@@ -140,6 +143,7 @@ class TelescopeModel:
     night_sky: float = 0.245
     charge_window: float = 8.0
     readout_window: float = 40.0
+    readout_jitter: float = 1.5
     electronic_noise: float = 0.4
     single_photoelectron_spread: float = 0.4
     transit_time_spread: float = 0.8

@@ -3,8 +3,10 @@
 Few of the photons of a shower hit a mirror, so only those are drawn. For electromagnetic showers, the number of
 photoelectrons in a telescope from each layer of air and class of electrons has a Poisson distribution with the mean
 that `cherenkov_layers.density` says; the azimuth on the Cherenkov cone, given that the light hits the mirror, is a von
-Mises distribution, and the electron's place then a normal one. For muons, which fly straight, points of their path and
-azimuths are drawn such that most of the light hits the mirror, and what misses it is dropped.
+Mises distribution, and the electron's place then a normal one. Where there are few electrons of high energy, each of
+them lights a spot of its own, so they are drawn one by one: this is why faint images are irregular. For muons, which
+fly straight, points of their path and azimuths are drawn such that most of the light hits the mirror, and what misses
+it is dropped.
 
 Directions are slopes against the axis of the shower along two directions across it, which the camera shows as longitude
 and latitude. The light from a place r across the axis, at the distance D, reaches a telescope at b from (r - b)/D.
@@ -33,6 +35,8 @@ SHOWERS_AT_ONCE, PHOTOELECTRONS_AT_ONCE = 1024, 2**18
 """How many are worked on together at most, so that their arrays are small."""
 FEWEST_ELECTRONS = 0.02
 """A layer is left out where fewer electrons are expected."""
+FIRST_SINGLE_CLASS, MOST_SINGLE = 4, 10
+"""Electrons of this class and higher ones are drawn one by one in layers that have at most so many. Our choice."""
 NEAREST = 100.0
 """Light from nearer to the telescope than this is left out [m], but for muons."""
 LEAST_LOG_ENERGY = 1.0
@@ -119,14 +123,17 @@ def _arrival(tracks: _Tracks, which: Integer, distance: Float32, slope: Float32,
 
 
 class _Cells(NamedTuple):
-    """Layers of showers in which there are electrons: shower, layer, numbers of electrons of each class."""
+    """Electrons of one class in one layer of a shower: all of them, or a single one.
+
+    How far a single one would land from the axis is drawn; of many, each photoelectron gets an electron of its own.
+    """
 
     shower: Integer  # (C,)
-    layer: Integer  # (C,)
-    electrons: Float32  # (C, J)
-
-    def take(self, index: Integer) -> _Cells:
-        return _Cells._make(values.take(index, axis=0) for values in self)
+    entry: Integer  # (C,) number of the layer times that of the classes, plus that of the class
+    electrons: Float32  # (C,)
+    single: NDArray[np.bool_]  # (C,)
+    landing: Float32  # (2, C) of single ones, in standard deviations
+    place: Float32  # (2, C) what the landing leaves open of the place, in standard deviations
 
 
 def from_showers(
@@ -156,10 +163,9 @@ def from_showers(
         cells = _electrons(rng, some, views, air, model)
         for telescope in range(model.n_telescopes):
             tracks = _tracks(some, views, telescope, model)
-            shower, entry, distance = _emitted(rng, tracks, cells, air, model)
-            for first in range(0, len(shower), PHOTOELECTRONS_AT_ONCE):
-                part = slice(first, first + PHOTOELECTRONS_AT_ONCE)
-                yield _received(rng, tracks, shower[part], entry[part], distance[part], air, model)
+            cell = _emitted(rng, tracks, cells, air, model)
+            for first in range(0, len(cell), PHOTOELECTRONS_AT_ONCE):
+                yield _received(rng, tracks, cells, cell[first : first + PHOTOELECTRONS_AT_ONCE], air, model)
 
 
 def _electrons(rng: np.random.Generator, showers: Showers, views: Views, air: Layers, model: TelescopeModel) -> _Cells:
@@ -178,71 +184,87 @@ def _electrons(rng: np.random.Generator, showers: Showers, views: Views, air: La
     number[since < 0] = 0
     shower, layer = np.nonzero(number > FEWEST_ELECTRONS)
     share = air.share[layer, cherenkov_layers.age_index(age[shower, layer])]  # (C, J)
-    electrons = rng.poisson(share * number[shower, layer][:, None]).astype(np.float32)
-    return _Cells(shower, layer, electrons)
+    electrons = rng.poisson(share * number[shower, layer][:, None])
+    return _cells(rng, shower, layer, electrons)
 
 
-def _emitted(
-    rng: np.random.Generator, tracks: _Tracks, cells: _Cells, air: Layers, model: TelescopeModel
-) -> tuple[Integer, Integer, Float32]:
-    """Draw where the photoelectrons of one telescope were emitted.
+def _cells(rng: np.random.Generator, shower: Integer, layer: Integer, electrons: NDArray[np.integer]) -> _Cells:
+    """Return numbers of electrons (C, J) in some layers of showers (C,) as a list, single ones one by one."""
+    row, category = np.nonzero(electrons)
+    number = electrons[row, category]
+    few = (category >= FIRST_SINGLE_CLASS) & (number <= MOST_SINGLE)
+    copies = np.repeat(np.arange(len(row)), np.where(few, number, 1))
+    row, category, single = row.take(copies), category.take(copies), few.take(copies)
+    landing, place = rng.standard_normal((2, 2, len(copies)), dtype=np.float32) * single
+    entry = layer.take(row) * electrons.shape[1] + category
+    together = np.where(single, 1, number.take(copies)).astype(np.float32)
+    return _Cells(shower.take(row), entry, together, single, landing, place)
+
+
+def _spread(
+    distance: Float32, entry: Integer, single: NDArray[np.bool_], air: Layers
+) -> tuple[Float32, Float32, Float32]:
+    """Return variances of the landing along one direction [m²], (C,) each.
 
     Returns
     -------
-    shower : numpy.ndarray
-        (P,).
-    entry : numpy.ndarray
-        Number of the layer times that of the classes, plus that of the class, (P,).
-    distance : numpy.ndarray
-        From the telescope's plane [m], (P,), anywhere in the layer.
+    total : numpy.ndarray
+        Of an electron of the class.
+    own : numpy.ndarray
+        Of the electron in the layer, if it is a single one; else the total.
+    shared : numpy.ndarray
+        Covariance of place and landing.
     """
-    distance = air.height.take(cells.layer) / tracks.cosine.take(cells.shower) - tracks.along.take(cells.shower)
-    far = np.flatnonzero(distance > NEAREST)
-    (shower, layer, electrons), distance = cells.take(far), distance.take(far)
-    path = air.thickness.take(layer) / tracks.cosine.take(shower)
-    radius = np.hypot(tracks.impact[:, 0], tracks.impact[:, 1]).take(shower)
-    ring = distance[:, None] * air.angle.take(layer, axis=0)
-    expected = cherenkov_layers.density(
-        radius[:, None], ring, cherenkov_layers.landing_variance(distance, air, layer)
-    )  # (C, J)
-    expected *= electrons
-    expected *= air.photoelectrons.take(layer, axis=0)
-    expected *= path[:, None] * np.float32(model.mirror_area)
-    number = rng.poisson(expected).ravel()
+    both = air.both.ravel().take(entry)
+    shared = air.distance.ravel().take(entry) + distance * both
+    total = shared + distance * (both + distance * air.slope.ravel().take(entry))
+    turned = np.minimum(distance**2 * air.turn.ravel().take(entry), total / 2)
+    return total, np.where(single, turned, total), shared
 
+
+def _emitted(rng: np.random.Generator, tracks: _Tracks, cells: _Cells, air: Layers, model: TelescopeModel) -> Integer:
+    """Draw which cells the photoelectrons of one telescope come from, (P,)."""
+    layer = cells.entry // air.angle.shape[1]
+    distance = _distance(tracks, cells.shower, layer, air)
+    total, own, _ = _spread(distance, cells.entry, cells.single, air)
+    impact = tracks.impact.take(cells.shower, axis=0).T - cells.landing * np.sqrt(total - own)
+    ring = distance * air.angle.ravel().take(cells.entry)
+    expected = cherenkov_layers.density(np.hypot(impact[0], impact[1]), ring, own)
+    expected *= cells.electrons * air.photoelectrons.ravel().take(cells.entry)
+    expected *= air.thickness.take(layer) / tracks.cosine.take(cells.shower) * np.float32(model.mirror_area)
+    expected[distance < NEAREST] = 0
+    number = rng.poisson(expected)
     lit = np.flatnonzero(number)
-    cell = np.repeat(lit, number.take(lit))  # (P,)
-    n_classes = expected.shape[1]
-    row = cell // n_classes
-    place = distance.take(row)
-    place += path.take(row) * (rng.random(len(row), dtype=np.float32) - np.float32(0.5))
-    entry = layer.take(row) * n_classes + cell - row * n_classes
-    return shower.take(row), entry, np.maximum(place, np.float32(NEAREST))
+    return np.repeat(lit, number.take(lit))
+
+
+def _distance(tracks: _Tracks, shower: Integer, layer: Integer, air: Layers) -> Float32:
+    """Return how far the middle of layers is from the telescope's plane, along the axis [m]."""
+    return np.asarray(air.height.take(layer) / tracks.cosine.take(shower) - tracks.along.take(shower))
 
 
 def _received(
-    rng: np.random.Generator,
-    tracks: _Tracks,
-    shower: Integer,
-    entry: Integer,
-    distance: Float32,
-    air: Layers,
-    model: TelescopeModel,
+    rng: np.random.Generator, tracks: _Tracks, cells: _Cells, cell: Integer, air: Layers, model: TelescopeModel
 ) -> Photoelectrons:
-    """Draw direction and time of photoelectrons (P,) that were emitted as `_emitted` says."""
-    target = _on_mirror(rng, len(shower), model)  # (2, P)
-    target += tracks.impact.take(shower, axis=0).T
-    ring = air.angle.ravel().take(entry) * distance
-    both, spread = air.both.ravel().take(entry), air.distance.ravel().take(entry)
-    shared = spread + distance * both  # covariance of place and landing
-    variance = shared + distance * (both + distance * air.slope.ravel().take(entry))
-    azimuth = np.arctan2(target[1], target[0])
-    azimuth += rng.vonmises(0, np.hypot(target[0], target[1]) * ring / variance).astype(np.float32)
-    place = rng.standard_normal(target.shape, dtype=np.float32)
-    place *= np.sqrt(np.maximum(spread - shared**2 / variance, 0))
-    place += (target - ring * np.stack([np.cos(azimuth), np.sin(azimuth)])) * (shared / variance)  # r
-
+    """Draw direction and time of photoelectrons that come from cells (P,), anywhere in their layers."""
+    shower, entry, single = cells.shower.take(cell), cells.entry.take(cell), cells.single.take(cell)
     layer = entry // air.angle.shape[1]
+    thickness = air.thickness.take(layer) / tracks.cosine.take(shower)
+    distance = _distance(tracks, shower, layer, air)
+    distance += thickness * (rng.random(len(cell), dtype=np.float32) - np.float32(0.5))
+    np.maximum(distance, np.float32(NEAREST), out=distance)
+
+    total, own, shared = _spread(distance, entry, single, air)
+    target = _on_mirror(rng, len(cell), model)  # (2, P)
+    target += tracks.impact.take(shower, axis=0).T
+    aim = target - cells.landing.take(cell, axis=1) * np.sqrt(total - own)
+    ring = air.angle.ravel().take(entry) * distance
+    azimuth = np.arctan2(aim[1], aim[0])
+    azimuth += rng.vonmises(0, np.hypot(aim[0], aim[1]) * ring / own).astype(np.float32)
+    place = np.where(single, cells.place.take(cell, axis=1), rng.standard_normal(aim.shape, dtype=np.float32))
+    place *= np.sqrt(np.maximum(air.distance.ravel().take(entry) - shared**2 / total, 0))
+    place += (target - ring * np.stack([np.cos(azimuth), np.sin(azimuth)])) * (shared / total)  # r
+
     slope = (place - target) / distance
     slope -= tracks.slope.take(shower, axis=0).T
     electrons = np.sum(place**2, axis=0) / (2 * air.radiation_length.take(layer))  # they came on detours as well

@@ -12,7 +12,7 @@ from showertools.cherenkov_model import TelescopeModel
 from showertools.cherenkov_photons import Photoelectrons
 
 QUIET = TelescopeModel(camera_name="small", night_sky=0.0, electronic_noise=0.0, single_photoelectron_spread=0.0)
-SHARP = dataclasses.replace(QUIET, point_spread=0.0)
+SHARP = dataclasses.replace(QUIET, point_spread=0.0, readout_jitter=0.0)
 CAMERAS = [camera.lst(), camera.small()]
 N = QUIET.camera.n_pixels
 MIDDLE = N // 2
@@ -69,7 +69,7 @@ def test_light_falls_on_the_pixel_that_looks_there():
     np.testing.assert_array_equal(np.flatnonzero(found.number), [3, 200, 396])
     np.testing.assert_array_equal(found.number[0, [3, 200, 396]], [1, 2, 1])
     np.testing.assert_allclose(np.diff(found.time[0, [3, 200, 396]]), [2, 2], atol=1e-5)
-    assert found.time[0, [3, 200, 200, 396]].mean() == pytest.approx(20, abs=0.51)  # the middle of the readout
+    assert found.time[0, [3, 200, 200, 396]].mean() == pytest.approx(20, abs=0.01)  # the middle of the readout
 
 
 def test_slopes_are_counted_from_the_source():
@@ -88,6 +88,14 @@ def test_late_light_is_lost():
     time = np.concatenate([np.zeros(200), [19.0, 35.0]])
     found = collect(light(np.zeros((202, 2)), time))
     assert found.number.sum() == 201
+
+
+def test_readout_jitter():
+    model = dataclasses.replace(SHARP, readout_jitter=2.0)
+    found = collect(light(np.zeros((2000, 2)), np.zeros(2000), image=np.arange(2000)), model, n=2000)
+    time = found.time.max(axis=1)
+    assert time.mean() == pytest.approx(20, abs=4 * 2 / np.sqrt(2000))
+    assert time.std() == pytest.approx(2, rel=4 / np.sqrt(4000))
 
 
 def test_point_spread():

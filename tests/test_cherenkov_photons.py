@@ -7,7 +7,7 @@ from scipy import stats
 
 from showertools import atmosphere, cherenkov_layers, cherenkov_light, cherenkov_photons, cherenkov_showers
 from showertools.cherenkov_model import TelescopeModel
-from showertools.cherenkov_photons import Views
+from showertools.cherenkov_photons import Photoelectrons, Views
 
 MODEL = TelescopeModel(pointing_alt=90.0)
 AIR = cherenkov_layers.layers(MODEL)
@@ -20,14 +20,15 @@ def views(impact, n=1, cosine=1.0, along=0.0):
 
 
 def light_of_cell(rng, impact, layer, category, electrons):
-    """Photoelectrons of electrons in one layer and class, of a vertical shower."""
-    shower = cherenkov_showers.gammas(rng, np.array([1.0]))
-    number = np.zeros((1, N_CLASSES), np.float32)
-    number[0, category] = electrons
-    cells = cherenkov_photons._Cells(np.array([0]), np.array([layer]), number)
-    tracks = cherenkov_photons._tracks(shower, views(impact), 0, MODEL)
-    which, entry, distance = cherenkov_photons._emitted(rng, tracks, cells, AIR, MODEL)
-    return cherenkov_photons._received(rng, tracks, which, entry, distance, AIR, MODEL)
+    """Photoelectrons of electrons in one layer and class, of a vertical shower; of as many showers as there are."""
+    n = len(electrons)
+    showers = cherenkov_showers.gammas(rng, np.ones(n))
+    number = np.zeros((n, N_CLASSES), int)
+    number[:, category] = electrons
+    cells = cherenkov_photons._cells(rng, np.arange(n), np.full(n, layer), number)
+    tracks = cherenkov_photons._tracks(showers, views(impact, n), 0, MODEL)
+    cell = cherenkov_photons._emitted(rng, tracks, cells, AIR, MODEL)
+    return cherenkov_photons._received(rng, tracks, cells, cell, AIR, MODEL)
 
 
 def muon(energy, impact_of_telescope, *, start=8000.0, slope=(0.0, 0.0), n=1):
@@ -47,8 +48,11 @@ def light_of_muons(energy, impact, *, seed=1, **options):
 # --- electromagnetic showers -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("layer", "category", "impact"), [(20, 6, (80.0, 0.0)), (30, 3, (0.0, -60.0))])
-def test_light_is_that_of_rays_one_by_one(layer, category, impact):
+@pytest.mark.parametrize(
+    ("layer", "category", "impact", "single"),
+    [(20, 6, (80.0, 0.0), False), (30, 3, (0.0, -60.0), False), (20, 6, (80.0, 0.0), True), (22, 4, (0.0, 0.0), True)],
+)
+def test_light_is_that_of_rays_one_by_one(layer, category, impact, single):
     rng = np.random.default_rng(1)
     n = 2_000_000
     moments = (values[layer, category] for values in (AIR.angle, AIR.slope, AIR.both, AIR.distance))
@@ -57,9 +61,13 @@ def test_light_is_that_of_rays_one_by_one(layer, category, impact):
     share = hit.mean()
 
     photons = AIR.photoelectrons[layer, category] * AIR.thickness[layer]  # of an electron
-    found = light_of_cell(rng, impact, layer, category, 4000 / (photons * share))
-    error = 4 * np.sqrt(1 / 4000 + 1 / hit.sum())
+    electrons = round(4000 / (photons * share))
+    found = light_of_cell(rng, impact, layer, category, np.ones(electrons, int) if single else [electrons])
+    clump = len(found.time) / len(np.unique(found.image)) if single else 1
+    error = 4 * np.sqrt((1 + 2 * clump) / 4000 + 1 / hit.sum())
     assert len(found.time) == pytest.approx(4000, rel=error + 0.01)
+    if single:  # of one electron, all photoelectrons are alike: take one of each
+        found = Photoelectrons(*(np.take(some, np.unique(found.image, return_index=True)[1], -1) for some in found))
     along, across = (-light[hit, axis] for axis in (0, 1))
     assert stats.ks_2samp(found.slope[0], along).pvalue > 1e-3
     assert stats.ks_2samp(found.slope[1], across).pvalue > 1e-3
