@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from showertools import atmosphere, cherenkov_light
+from showertools import _checks, atmosphere, cherenkov_light
 from showertools.cherenkov_model import TelescopeModel
 
 Float32 = NDArray[np.float32]
@@ -211,7 +211,14 @@ def light_density(
     -------
     numpy.ndarray
         Photons of 300 to 600 nm a square metre, (n,).
+
+    Raises
+    ------
+    ValueError
+        If the energy is not positive, or a distance not finite.
     """
+    _checks.number(energy, "energy", "positive")
+    impact = _checks.finite(impact, "impact")
     vertical = dataclasses.replace(model, pointing_alt=90.0, efficiency=1.0)
     air = layers(vertical)
     mean = 9 / 7 * cherenkov_light.RADIATION_LENGTH
@@ -222,7 +229,7 @@ def light_density(
     light = number[:, None] * air.share[layer, age_index(age)] * air.photoelectrons * air.thickness[:, None]
     variance = landing_variance(air.height, air, layer)
     ring = air.height[:, None] * air.angle
-    found = light * density(np.asarray(impact, np.float64)[:, None, None], ring, variance)
+    found = light * density(impact[:, None, None], ring, variance)
     return np.asarray(np.where(air.depth[:, None] > start, found, 0).sum(axis=(1, 2)))
 
 

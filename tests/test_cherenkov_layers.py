@@ -99,3 +99,15 @@ def test_a_late_first_pair_brings_the_light_nearer():
     )
     assert late[0] > 1.5 * early[0]
     assert late[1] / late[0] < early[1] / early[0]
+
+
+@pytest.mark.parametrize(
+    ("energy", "impact", "message"),
+    [
+        (-1.0, 100.0, r"`energy` should be a positive number\. Received: -1"),
+        (1.0, np.nan, r"`impact` should be finite\. Received: 1 of 1"),
+    ],
+)
+def test_bad_values(energy, impact, message):
+    with pytest.raises(ValueError, match=message):
+        cherenkov_layers.light_density(energy, np.array([impact]), MODEL)
