@@ -16,7 +16,11 @@ from typing import Any
 
 from showertools import __version__
 
-KINDS = {"footprints": ("footprints", "FootprintModel"), "array": ("surface", "ArrayModel")}
+KINDS = {
+    "footprints": ("footprints", "FootprintModel"),
+    "array": ("surface", "ArrayModel"),
+    "telescopes": ("cherenkov", "TelescopeModel"),
+}
 """What can be simulated: the name of a module of the package, and of the model in it."""
 
 
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulate.add_argument("--preset", metavar="NAME", help="a model by name; for array: classic")
     simulate.add_argument("--no-traces", action="store_true", help="for array: signals and times only, faster")
+    simulate.add_argument("--particle", metavar="NAME", help="for telescopes, and needed there: gamma or proton")
     simulate.set_defaults(run=_simulate, parser=simulate)
 
     info = commands.add_parser("info", help="show what is in a file, and whether it is unaltered")
@@ -81,16 +86,14 @@ def _simulate(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
 
     module_name, model_name = KINDS[options.kind]
     module = importlib.import_module(f"showertools.{module_name}")
-    with_traces = {"traces": not options.no_traces} if options.kind == "array" else {}
     try:
-        if options.no_traces and not with_traces:
-            raise ValueError(f"`--no-traces` should be given for array only. Received: {options.kind}")
+        special = _special(module, options)
         model = _model(getattr(module, model_name), options.model, _preset(module, options.preset))
     except ValueError as error:
         parser.error(str(error))
     simulate_to_file(
         options.out,
-        lambda rng, size: module.simulate_chunk(rng, size, model, **with_traces),
+        lambda rng, size: module.simulate_chunk(rng, size, model, **special),
         options.events,
         seed=options.seed,
         chunk_size=module.CHUNK_SIZE,
@@ -99,14 +102,29 @@ def _simulate(parser: argparse.ArgumentParser, options: argparse.Namespace) -> i
             "command": _command(options),
             "model": dataclasses.asdict(model),
             "units": module.UNITS,
-            **with_traces,
+            **special,
         },
         workers=options.workers,
         progress=True,
     )
-    written = "array events" if options.kind == "array" else options.kind
+    written = {"array": "array events", "telescopes": f"{options.particle} events"}.get(options.kind, options.kind)
     print(f"{options.events:,} {written} written to {options.out}")
     return 0
+
+
+def _special(module: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments that only one kind of simulation takes."""
+    for option, given, kind in (
+        ("--no-traces", options.no_traces, "array"),
+        ("--particle", options.particle is not None, "telescopes"),
+    ):
+        if given and options.kind != kind:
+            raise ValueError(f"`{option}` should be given for {kind} only. Received: {options.kind}")
+    if options.kind == "telescopes":
+        if options.particle not in module.PARTICLES:
+            raise ValueError(f"`--particle` should be {' or '.join(module.PARTICLES)}. Received: {options.particle}")
+        return {"particle": options.particle}
+    return {"traces": not options.no_traces} if options.kind == "array" else {}
 
 
 def _preset(module: Any, name: str | None) -> Callable[..., Any] | None:
@@ -170,6 +188,8 @@ def _command(options: argparse.Namespace) -> str:
         words += ["--model", assignment]
     if options.no_traces:
         words.append("--no-traces")
+    if options.particle is not None:
+        words += ["--particle", options.particle]
     return shlex.join(str(word) for word in [*words, "--out", options.out])
 
 

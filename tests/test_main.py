@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from showertools import __main__ as command_line
-from showertools import datasets, footprints, surface
+from showertools import cherenkov, datasets, footprints, surface
 from showertools.resumable import part_folder
 
 SMALL = ["--model", "muons_per_proton=100", "--model", "n_pixels=8"]
@@ -177,6 +177,38 @@ def test_wrong_usage_for_arrays_is_explained(tmp_path, capsys):
     )
     assert "`--model log10_energy` should be of type" in _refused([*array, "--model", "log10_energy=high"], capsys)
     assert "`log10_energy` should be a pair of numbers" in _refused([*array, "--model", "log10_energy=19"], capsys)
+    assert not list(tmp_path.iterdir())
+
+
+def test_telescopes_are_simulated_as_the_function_does(tmp_path, capsys):
+    path = tmp_path / "x.h5"
+    start = ["simulate", "telescopes", "--events", "40", "--seed", "1", "--out", str(path), "--particle", "proton"]
+    assert command_line.main([*start, "--model", "camera_name=small", "--model", "energy=0.1,10"]) == 0
+    assert capsys.readouterr().out == f"40 proton events written to {path}\n"
+    model = cherenkov.TelescopeModel(camera_name="small", energy=(0.1, 10.0))
+    found, expected = datasets.load(path), cherenkov.simulate(40, seed=1, particle="proton", model=model)
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+    attributes = datasets.attributes(path)
+    assert cherenkov.TelescopeModel(**attributes["model"]) == model
+    assert attributes["particle"] == "proton"
+    assert "--particle proton" in attributes["command"]
+
+
+def test_wrong_usage_for_telescopes_is_explained(tmp_path, capsys):
+    start = ["--events", "5", "--seed", "1", "--out", str(tmp_path / "x.h5")]
+    telescopes = ["simulate", "telescopes", *start]
+    assert "`--particle` should be gamma or proton. Received: None" in _refused(telescopes, capsys)
+    assert "`--particle` should be gamma or proton. Received: iron" in _refused(
+        [*telescopes, "--particle", "iron"], capsys
+    )
+    assert "`--particle` should be given for telescopes only. Received: array" in _refused(
+        ["simulate", "array", *start, "--particle", "gamma"], capsys
+    )
+    assert "`--no-traces` should be given for array only. Received: telescopes" in _refused(
+        [*telescopes, "--particle", "gamma", "--no-traces"], capsys
+    )
     assert not list(tmp_path.iterdir())
 
 
