@@ -116,7 +116,7 @@ def accuracies(model: keras.Model, pictures: np.ndarray, labels: np.ndarray) -> 
     return tuple(float(np.mean(logits.argmax(axis=1) == labels)) for logits in (plain, views))
 
 
-def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int]) -> None:
+def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int], significant_bits: int) -> None:
     """Train networks on all training pictures, say what they reach on the test pictures, and store their weights."""
     train, test = datasets.load_cifar10()
     pictures, unseen = standardized(train, test)
@@ -137,7 +137,7 @@ def make_weights(name: str, path: Path, recipe: Recipe, seeds: Iterable[int]) ->
             "test_accuracy": [values[0] for values in reached],
             "test_accuracy_of_views": [values[1] for values in reached],
         }
-        weights.save(path, models, attributes=attributes)
+        weights.save(path, models, attributes=attributes, significant_bits=significant_bits)
 
 
 def recompressed(pictures: np.ndarray) -> np.ndarray:
@@ -282,4 +282,5 @@ if __name__ == "__main__":
         }
         recipe, seeds = recipes[options.what]
         path = options.out or DATA / f"cifar10_{options.what}.h5"
-        make_weights(options.what, path, recipe, options.seeds or seeds)
+        bits = 8 if options.what == "best" else 11  # a large network: keep the file small
+        make_weights(options.what, path, recipe, options.seeds or seeds, bits)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from showertools import datasets
+from showertools import chunks, datasets
 from showertools.storage import DatasetError, PathLike
 
 if TYPE_CHECKING:
@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save"]
 
+_HALF = 11  # significant bits of a number of 16 bits
 
-def save(path: PathLike, models: keras.Model | Sequence[keras.Model], *, attributes: Mapping[str, Any]) -> None:
+
+def save(
+    path: PathLike,
+    models: keras.Model | Sequence[keras.Model],
+    *,
+    attributes: Mapping[str, Any],
+    significant_bits: int = _HALF,
+) -> None:
     """Save the weights of a network, or of several that are built alike.
 
     Parameters
@@ -32,20 +40,27 @@ def save(path: PathLike, models: keras.Model | Sequence[keras.Model], *, attribu
         Networks; all weights are stored, also those that are not trained, as numbers of 16 bits: to 0.0005 of a weight.
     attributes : dict
         What they were made with; `command` is the command that makes the file again.
+    significant_bits : int
+        Round weights to so many binary digits, from 2 to 11: with 8, to 0.2 % of each, the file is a fifth smaller.
 
     Raises
     ------
     ValueError
-        If there is no network, networks differ in the shapes of their weights, or a weight is beyond ±65,504 or NaN.
+        If `significant_bits` is out of range, there is no network, networks differ in the shapes of their weights, or a
+        weight is beyond ±65,504 or NaN.
     OSError
         As `datasets.save`.
     """
+    if not 2 <= chunks.check_size(significant_bits, "significant_bits", minimum=2) <= _HALF:
+        raise ValueError(f"`significant_bits` should be at most {_HALF}. Received: {significant_bits}")
     members = list(models) if isinstance(models, Sequence) else [models]
     layouts = [_shapes(model) for model in members]
     if not members or any(layout != layouts[0] for layout in layouts):
         raise ValueError(f"`models` should be networks with the same shapes of weights. Received: {layouts}")
     with np.errstate(over="ignore"):
-        rows = np.array([_flat(model) for model in members], np.float16)  # (members, weights)
+        rows = np.array(
+            [_rounded(_flat(model), significant_bits) for model in members], np.float16
+        )  # (members, weights)
     if not np.all(np.isfinite(rows)):
         raise ValueError(
             f"`models` should have weights of at most 65504. Received: {np.sum(~np.isfinite(rows))} others"
@@ -98,3 +113,11 @@ def _shapes(model: keras.Model) -> list[list[int]]:
 
 def _flat(model: keras.Model) -> NDArray[np.float32]:
     return np.concatenate([np.ravel(values) for values in model.get_weights()])
+
+
+def _rounded(values: NDArray[np.float32], significant_bits: int) -> NDArray[np.float32]:
+    """Return the nearest numbers with so many binary digits; of 16-bit numbers all, they are left to the conversion."""
+    if significant_bits == _HALF:
+        return values
+    mantissa, exponent = np.frexp(values)  # 0.5 <= |mantissa| < 1
+    return np.asarray(np.ldexp(np.round(np.ldexp(mantissa, significant_bits)), exponent - significant_bits))

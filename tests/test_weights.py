@@ -29,6 +29,22 @@ def test_a_network_comes_back_to_16_bits(tmp_path):
     np.testing.assert_allclose(again.predict(inputs, verbose=0), expected, rtol=0.02, atol=0.02)
 
 
+def test_fewer_digits_make_smaller_files(tmp_path):
+    model = small(3000)
+    sizes = []
+    for bits in (11, 6, 4):
+        weights.save(tmp_path / "small.h5", model, attributes={}, significant_bits=bits)
+        sizes.append((tmp_path / "small.h5").stat().st_size)
+        again = small(3000)
+        weights.load(tmp_path / "small.h5", again)
+        for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_allclose(other, one, rtol=1.05 * 2.0**-bits, atol=1e-6)
+    assert sizes[0] > 1.2 * sizes[1] > 1.2 * sizes[2]
+    for wrong in (1, 12, 6.0):
+        with pytest.raises(ValueError, match="`significant_bits`"):
+            weights.save(tmp_path / "small.h5", model, attributes={}, significant_bits=wrong)
+
+
 def test_several_networks_share_a_file(tmp_path):
     members = [small(), small()]
     weights.save(tmp_path / "two.h5", members, attributes={})
