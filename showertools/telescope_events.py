@@ -16,7 +16,7 @@ from showertools.camera import Camera
 from showertools.cherenkov_model import TelescopeModel, check_model, check_particle
 from showertools.chunks import Events
 
-__all__ = ["FEATURES", "UNITS", "features", "join", "parameters", "simulate"]
+__all__ = ["FEATURES", "GAMMAS", "PROTONS", "UNITS", "features", "gammas_and_protons", "parameters", "simulate"]
 
 UNITS = {**cherenkov.UNITS, "true_fov_lon": "deg", "true_fov_lat": "deg"}
 """Unit of each array that `simulate` returns."""
@@ -26,6 +26,12 @@ PICTURE_THRESH, BOUNDARY_THRESH, NEIGHBOURS = 6.0, 3.0, 2
 """Cleaning of the standard chain [p.e.]: the lower of its two usual pairs of thresholds."""
 SMALLEST_INTENSITY = 50.0
 """Images with less light after the cleaning [p.e.] have no useful shape. As in the analysis of LSTs."""
+
+GAMMAS = TelescopeModel(source_radius=1.5)
+"""Gamma rays of `gammas_and_protons`: from a disc that fills most of the camera. Protons come from everywhere, and where
+an image lies should not tell the two apart."""
+PROTONS = TelescopeModel(energy=(0.05, 50.0))
+"""Protons of `gammas_and_protons`: they need two or three times the energy for as much light."""
 
 FEATURES = (
     "log_intensity",
@@ -108,10 +114,38 @@ def simulate(
     return found | {"true_fov_lon": longitude.astype(np.float32), "true_fov_lat": latitude.astype(np.float32)}
 
 
-def join(first: Events, second: Events, *, seed: int) -> Events:
-    """Return the events of two sets with the same keys in random order."""
-    order = np.random.default_rng(seed).permutation(len(first["true_energy"]) + len(second["true_energy"]))
-    return {name: np.concatenate([values, second[name]])[order] for name, values in first.items()}
+def gammas_and_protons(n_gammas: int, n_protons: int, *, seed: int, workers: int | None = None) -> Events:
+    """Simulate recorded gamma rays and protons, of the models `GAMMAS` and `PROTONS`, and mix them.
+
+    On two cores 10,000 gamma rays take some 8 s, 10,000 protons 70 s: one in 3, or one in 18, triggers.
+
+    Parameters
+    ----------
+    n_gammas, n_protons : int
+        How many of each, at least 0.
+    seed : int
+        Not negative.
+    workers : int, optional
+        Number of threads; by default the number of cores.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As `simulate` returns them, in random order; `true_shower_primary_id` is 0 for gamma rays, 101 for protons.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not whole.
+    """
+    chunks.check_size(seed, "seed", minimum=0)
+    gammas = simulate(n_gammas, seed=2 * seed, particle="gamma", model=GAMMAS, workers=workers)
+    protons = simulate(n_protons, seed=2 * seed + 1, particle="proton", model=PROTONS, workers=workers)
+    order = np.random.default_rng(seed).permutation(n_gammas + n_protons)
+    mixed = {}
+    for name in list(gammas):  # one array at a time, so that not all are held twice
+        mixed[name] = np.concatenate([gammas.pop(name), protons.pop(name)])[order]
+    return mixed
 
 
 def parameters(events: Events, camera: Camera, *, workers: int | None = None) -> Events:

@@ -51,16 +51,19 @@ def test_a_blind_telescope_ends_in_an_error(monkeypatch):
         telescope_events.simulate(1, seed=1, particle="gamma", model=blind)
 
 
-def test_joined_events_stay_whole(gammas):
-    other = {name: values[:10] for name, values in gammas.items()}
-    other["true_shower_primary_id"] = np.full(10, 101, np.int32)
-    both = telescope_events.join(gammas, other, seed=1)
-    assert len(both["image"]) == 50
-    assert np.count_nonzero(both["true_shower_primary_id"] == 101) == 10
-    by_energy = dict(zip(gammas["true_energy"], gammas["image"], strict=True))
-    for energy, image in zip(both["true_energy"], both["image"], strict=True):
-        np.testing.assert_array_equal(image, by_energy[energy])
-    assert not np.array_equal(both["true_energy"][:40], gammas["true_energy"])
+def test_mixed_events_stay_whole(monkeypatch):
+    monkeypatch.setattr(telescope_events, "GAMMAS", MODEL)
+    monkeypatch.setattr(telescope_events, "PROTONS", MODEL)
+    mixed = telescope_events.gammas_and_protons(12, 8, seed=4)
+    gammas = telescope_events.simulate(12, seed=8, particle="gamma", model=MODEL)
+    protons = telescope_events.simulate(8, seed=9, particle="proton", model=MODEL)
+    is_gamma = mixed["true_shower_primary_id"] == 0
+    for found, expected in ((is_gamma, gammas), (~is_gamma, protons)):
+        order = np.argsort(mixed["true_energy"][found])
+        for name, values in expected.items():
+            wanted = values[np.argsort(expected["true_energy"])]
+            np.testing.assert_array_equal(mixed[name][found][order], wanted)
+    assert not is_gamma[:12].all()
 
 
 def test_parameters_keep_what_has_a_shape_and_enough_light(gammas):
