@@ -28,7 +28,7 @@ SMALLEST_INTENSITY = 50.0
 """Images with less light after the cleaning [p.e.] have no useful shape. As in the analysis of LSTs."""
 
 GAMMAS = TelescopeModel(source_radius=1.5)
-"""Gamma rays of `gammas_and_protons`: from a disc that fills most of the camera, since protons come from everywhere, and
+"""Gamma rays of `gammas_and_protons`: from a disc that fills most of the camera. Protons come from everywhere, and
 where an image lies should not tell the two apart."""
 PROTONS = TelescopeModel(energy=(0.05, 50.0))
 """Protons of `gammas_and_protons`: they need two or three times the energy for as much light."""
