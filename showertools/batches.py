@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from showertools import chunks
+from showertools import chunks, telescope_input
 from showertools.symmetry import N_SYMMETRIES, turned
 
+Arrays = Mapping[str, NDArray[Any]]
 _WORKERS = 2
 """Threads that prepare batches while the network learns. With one, Keras leaves that to `tf.data`, which tunes itself,
 and at the end of an epoch waits for its tuning to wake up: up to as long as the epoch took (TensorFlow 2.21)."""
@@ -144,3 +145,59 @@ class AugmentedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Draw a new order."""
         self._epoch += 1
         self._order = np.random.default_rng((self._seed, self._epoch, 0)).permutation(len(self._targets))
+
+
+class MirroredWindows(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of windows around showers in a new order each epoch, half of them mirrored, half of them turned by 180°.
+
+    A shower seen in a mirror is as good a shower. Only what lies across the axis changes its sign. The windows are
+    those of `telescope_input`.
+
+    Parameters
+    ----------
+    seen : dict of numpy.ndarray
+        What `telescope_input.inputs` returned.
+    wanted : dict of numpy.ndarray
+        What `telescope_input.targets` returned, or some of it.
+    batch_size : int
+        Images in a batch; a last, smaller batch is left out.
+    seed : int
+        Of order and mirroring. The same seed gives the same batches.
+
+    Raises
+    ------
+    ValueError
+        If the number of images is smaller than a batch, or a number is out of range.
+    """
+
+    def __init__(self, seen: Arrays, wanted: Arrays, *, batch_size: int, seed: int) -> None:
+        super().__init__(workers=_WORKERS)
+        chunks.check_size(batch_size, "batch_size", minimum=1)
+        if len(seen["window"]) < batch_size:
+            raise ValueError(f"`seen` should fill a batch of {batch_size}. Received: {len(seen['window'])} images")
+        self._seen = {name: seen[name] for name in ("window", "shower")}
+        self._wanted, self._batch_size = dict(wanted), batch_size
+        self._seed, self._epoch = chunks.check_size(seed, "seed", minimum=0), -1
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(self._seen["window"]) // self._batch_size
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order."""
+        self._epoch += 1
+        self._order = np.random.default_rng((self._seed, self._epoch)).permutation(len(self._seen["window"]))
+
+    def __getitem__(self, index: int) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+        """Return batch number `index`."""
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        seen = {name: values[chosen].astype(np.float32) for name, values in self._seen.items()}
+        wanted = {name: values[chosen] for name, values in self._wanted.items()}
+        half, quarter = self._batch_size // 2, self._batch_size // 4
+        seen["window"][:half] = telescope_input.mirrored(seen["window"][:half])
+        if "direction" in wanted:
+            wanted["direction"][:half, 1] *= -1
+        turned = slice(quarter, quarter + half)  # half of those that are mirrored, and half of the others
+        seen["window"][turned] = telescope_input.turned_by_180(seen["window"][turned])
+        return seen, wanted

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from showertools import symmetry
-from showertools.batches import AugmentedBatches, TurnedBatches
+from showertools import symmetry, telescope_input
+from showertools.batches import AugmentedBatches, MirroredWindows, TurnedBatches
 
 
 @pytest.fixture
@@ -159,3 +159,44 @@ def test_a_network_with_several_inputs_gets_its_batches_by_name():
     np.testing.assert_array_equal(np.sort(np.concatenate([targets for _, targets in seen])), first)
     with pytest.raises(ValueError, match="`targets` should have the length 8"):
         AugmentedBatches({"first": first, "second": second}, first[:7], lambda seen, _: seen, batch_size=2, seed=1)
+
+
+@pytest.fixture
+def windows():
+    rng = np.random.default_rng(2)
+    seen = {"window": rng.normal(size=(40, 16, 16, 17)).astype(np.float16), "shower": np.arange(80.0).reshape(40, 2)}
+    return seen, {"direction": np.arange(1.0, 81).reshape(40, 2), "particle": np.arange(40.0)[:, None]}
+
+
+def test_a_quarter_of_the_windows_is_of_each_orientation_and_targets_follow(windows):
+    seen, wanted = windows
+    batches = MirroredWindows(seen, wanted, batch_size=8, seed=1)
+    for index in range(len(batches)):
+        batch, target = batches[index]
+        number = target["particle"][:, 0].astype(int)
+        original = seen["window"][number].astype(np.float32)
+        turned, mirrored = telescope_input.turned_by_180(original), telescope_input.mirrored(original)
+        both = telescope_input.turned_by_180(mirrored)
+        moved = np.stack([original, turned, mirrored, both], axis=1)  # (B, 4, H, H, C)
+        kinds = (moved == batch["window"][:, None]).all(axis=(2, 3, 4))
+        assert kinds.sum(axis=0).tolist() == [2, 2, 2, 2]
+        is_mirrored = kinds[:, 2] | kinds[:, 3]
+        sign = np.where(is_mirrored, -1, 1)
+        np.testing.assert_array_equal(target["direction"][:, 0], wanted["direction"][number, 0])
+        np.testing.assert_array_equal(target["direction"][:, 1], sign * wanted["direction"][number, 1])
+        np.testing.assert_array_equal(batch["shower"], seen["shower"][number])
+
+
+def test_windows_come_once_in_an_epoch_in_another_order_in_the_next(windows):
+    batches = MirroredWindows(*windows, batch_size=8, seed=1)
+    first = np.concatenate([batches[index][1]["particle"][:, 0] for index in range(5)])
+    batches.on_epoch_end()
+    second = np.concatenate([batches[index][1]["particle"][:, 0] for index in range(5)])
+    assert sorted(first) == sorted(second) == list(range(40))
+    assert list(first) != list(second)
+    np.testing.assert_array_equal(windows[1]["direction"], np.arange(1.0, 81).reshape(40, 2))  # not changed
+
+
+def test_too_few_windows_are_refused(windows):
+    with pytest.raises(ValueError, match="`seen` should fill a batch of 64"):
+        MirroredWindows(*windows, batch_size=64, seed=1)
