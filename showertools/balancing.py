@@ -1,17 +1,17 @@
-"""Networks of several tasks whose weights are learned while they train: uncertainty weighting and GradNorm.
+"""Networks of several tasks that learn the weights of the tasks while they train.
 
 The loss of a network with several tasks is a weighted sum. Two ways to find the weights without trying them out:
 
 - `UncertaintyWeighting`: each task has one unknown error σ for all events. The loss is minus the logarithm of the
   likelihood, L/(2·σ²) + ln σ, so that σ becomes the error that the task reaches, and its weight follows from that.
-- `GradNorm`: the weights are those with which all tasks pull equally hard on the last layer that they share, those that
-  learn slowly a little harder.
+- `grad_norm.GradNorm`: the weights are those with which all tasks pull equally hard on the last layer that they share,
+  those that learn slowly a little harder.
 
 Both are Keras models around a network: compile, fit, evaluate and predict with them. The network inside is trained, and
 afterwards saved or used without them. The history has the loss and the weight of each task (`energy_loss`,
-`weight_energy`). `multitask` has the losses; use the classes from there.
+`weight_energy`). `multitask` has the losses, and both classes beside them.
 
-Sources: A. Kendall, Y. Gal, R. Cipolla, arXiv:1705.07115, section 3.2; Z. Chen et al., arXiv:1711.02257, section 3.
+Source: A. Kendall, Y. Gal, R. Cipolla, arXiv:1705.07115, section 3.2.
 """
 
 from __future__ import annotations

@@ -24,9 +24,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from showertools import _checks
 from showertools.balancing import UncertaintyWeighting
+from showertools.grad_norm import GradNorm
 
 __all__ = [
     "GaussianLoss",
+    "GradNorm",
     "LearnedError",
     "MaskedSquaredError",
     "UncertaintyWeighting",
