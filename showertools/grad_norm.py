@@ -105,7 +105,7 @@ class GradNorm(BalancedModel):
         if unused:
             raise ValueError(f"`shared` should be a layer that every task uses. Received: one without use for {unused}")
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self._balance(ops.stack(losses), ops.stack([ops.norm(pull) for pull in pulls]), known)
+        self._balance(ops.stack(losses), ops.stack([ops.sqrt(ops.sum(pull**2)) for pull in pulls]), known)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(total, sample_weight=ops.shape(keras.tree.flatten(x)[0])[0])
