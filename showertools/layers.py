@@ -12,8 +12,9 @@ from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
 from showertools import chunks, geometry
+from showertools.attention import DualAttention, SqueezeExcitation
 
-__all__ = ["FusedBatchNormalization", "HexConv", "HexPool"]
+__all__ = ["DualAttention", "FusedBatchNormalization", "HexConv", "HexPool", "SqueezeExcitation"]
 
 
 @keras.saving.register_keras_serializable(package="showertools")

@@ -23,8 +23,19 @@ from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
 from showertools import _checks
+from showertools.balancing import UncertaintyWeighting
+from showertools.grad_norm import GradNorm
 
-__all__ = ["GaussianLoss", "LearnedError", "MaskedSquaredError", "errors", "estimates", "weights_of_resolutions"]
+__all__ = [
+    "GaussianLoss",
+    "GradNorm",
+    "LearnedError",
+    "MaskedSquaredError",
+    "UncertaintyWeighting",
+    "errors",
+    "estimates",
+    "weights_of_resolutions",
+]
 
 LARGEST_LOG_ERROR = 10.0
 """The logarithm of a predicted error is kept between minus and plus this, so that no loss overflows. Our choice."""
@@ -64,6 +75,9 @@ class MaskedSquaredError(keras.losses.Loss):  # type: ignore[misc]
 
     Targets (B, D), NaN where there is none; predictions (B, D).
     """
+
+    sums_columns = True
+    """`UncertaintyWeighting` asks for it."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each event, (B,)."""
