@@ -12,8 +12,9 @@ from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
 from showertools import chunks, geometry
+from showertools.indexed_layers import IndexedConv, IndexedPool
 
-__all__ = ["FusedBatchNormalization", "HexConv", "HexPool"]
+__all__ = ["FusedBatchNormalization", "HexConv", "HexPool", "IndexedConv", "IndexedPool"]
 
 
 @keras.saving.register_keras_serializable(package="showertools")
