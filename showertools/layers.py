@@ -13,8 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from showertools import chunks, geometry
 from showertools.attention import DualAttention, SqueezeExcitation
+from showertools.indexed_layers import IndexedConv, IndexedPool
 
-__all__ = ["DualAttention", "FusedBatchNormalization", "HexConv", "HexPool", "SqueezeExcitation"]
+__all__ = [
+    "DualAttention",
+    "FusedBatchNormalization",
+    "HexConv",
+    "HexPool",
+    "IndexedConv",
+    "IndexedPool",
+    "SqueezeExcitation",
+]
 
 
 @keras.saving.register_keras_serializable(package="showertools")
