@@ -190,12 +190,13 @@ class UncertaintyWeighting(BalancedModel):
 
     A squared error L, summed over D columns, costs L/(2·σ²) + D·ln σ: minus the logarithm of a normal likelihood,
     smallest where σ is the standard deviation of one column. A cross-entropy L costs L/σ² + ln σ, the approximation of
-    the source, smallest where σ² = 2·L. `MaskedSquaredError` sums the columns; `keras.losses.MeanSquaredError`
-    averages them, and counts as one.
+    the source, smallest where σ² = 2·L. A distance L, as of `MaskedDistance`, costs L/σ + D·ln σ: its likelihood falls
+    as exp(-distance/σ), and D·σ is the mean distance. `MaskedSquaredError` sums the columns;
+    `keras.losses.MeanSquaredError` averages them, and counts as one.
 
-    Learned is s = ln σ², as in the source, by gradient descent: ∂/∂s = D/2 - L·exp(-s)/2 is known, no backward pass is
-    needed. That it has a learning rate of its own, and its gradient is kept between -1 and 1, is our choice: so σ does
-    not depend on the optimizer of the network, and no weight decay pulls at it.
+    Learned is s = ln σ², as in the source, by gradient descent: ∂/∂s, for a squared error D/2 - L·exp(-s)/2, is known,
+    no backward pass is needed. That it has a learning rate of its own, and its gradient is kept between -1 and 1, is
+    our choice: so σ does not depend on the optimizer of the network, and no weight decay pulls at it.
 
     Parameters
     ----------
@@ -211,7 +212,8 @@ class UncertaintyWeighting(BalancedModel):
     Raises
     ------
     ValueError
-        If an argument is out of range, or, by `compile`, if a loss is no squared error and no cross-entropy.
+        If an argument is out of range, or, by `compile`, if a loss is neither squared error, distance nor
+        cross-entropy.
 
     Examples
     --------
@@ -257,25 +259,26 @@ class UncertaintyWeighting(BalancedModel):
         return {task: float(error) for task, error in zip(self.tasks, errors, strict=True)}
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, **kwargs: Any) -> None:
-        """Set optimizer and losses, squared errors or cross-entropies; see `BalancedModel.compile`."""
+        """Set optimizer and losses: squared errors, distances, cross-entropies; see `BalancedModel.compile`."""
         super().compile(optimizer, loss=loss, loss_weights=loss_weights, **kwargs)
-        factors, columns = [], []
+        factors, columns, powers = [], [], []
         for task, of_task in zip(self.tasks, self._task_losses, strict=True):
             summed = getattr(of_task, "sums_columns", False)
             if not summed and not isinstance(of_task, (keras.losses.MeanSquaredError, *CROSS_ENTROPIES)):
                 raise ValueError(
-                    f"`loss[{task!r}]` should be a squared error or a cross-entropy. Received: {of_task!r}"
+                    f"`loss[{task!r}]` should be a squared error, a distance or a cross-entropy. Received: {of_task!r}"
                 )
-            factors.append(1.0 if isinstance(of_task, CROSS_ENTROPIES) else 0.5)
+            powers.append(getattr(of_task, "power", 2))
+            factors.append(1.0 if isinstance(of_task, CROSS_ENTROPIES) else 1 / powers[-1])
             columns.append(self.network.output[task].shape[-1] if summed else 1)
-        self._factors, self._columns = np.array(factors, np.float32), np.array(columns, np.float32)
+        self._factors, self._columns, self._powers = np.array([factors, columns, powers], np.float32)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "initial": self.initial}
 
     def _weights_now(self) -> Any:
-        return ops.exp(-ops.convert_to_tensor(self.log_variance)) * self._factors
+        return ops.exp(-ops.convert_to_tensor(self.log_variance) * (self._powers / 2)) * self._factors
 
     def _total(self, values: Any, known: Any, training: bool) -> Any:
         log_variance = ops.convert_to_tensor(self.log_variance)
@@ -283,7 +286,7 @@ class UncertaintyWeighting(BalancedModel):
         weighted = values * self._weights_now()
         total = ops.sum(ops.where(known, weighted + half * log_variance, 0))
         if training:
-            gradient = ops.where(known, half - ops.stop_gradient(weighted), 0)
+            gradient = ops.where(known, half - ops.stop_gradient(weighted) * (self._powers / 2), 0)
             after = log_variance - self.learning_rate * ops.clip(gradient, -1, 1)
             self.log_variance.assign(ops.clip(after, -LARGEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE))
         return total

@@ -30,6 +30,7 @@ __all__ = [
     "GaussianLoss",
     "GradNorm",
     "LearnedError",
+    "MaskedDistance",
     "MaskedSquaredError",
     "UncertaintyWeighting",
     "errors",
@@ -83,6 +84,55 @@ class MaskedSquaredError(keras.losses.Loss):  # type: ignore[misc]
         """Return the loss of each event, (B,)."""
         difference, share = _difference(y_true, y_pred)
         return ops.sum(ops.square(difference), axis=-1) / share
+
+
+@keras.saving.register_keras_serializable(package="showertools")
+class MaskedDistance(keras.losses.Loss):  # type: ignore[misc]
+    """Distance between target and prediction, averaged over the events that have a target.
+
+    Targets (B, D), NaN where there is none; predictions (B, D). A few events that are far off, such as those whose head
+    was taken for their tail, pull no harder than others; with a squared error they would rule. It is minus the
+    logarithm of a likelihood that falls as exp(-distance/b).
+
+    Parameters
+    ----------
+    smoothing : float
+        Distances well below it count by their square, so that the gradient is no step at 0; positive, in the unit of
+        the target. The loss is √(distance² + smoothing²). Our choice.
+    name : str
+        Of the loss.
+    **kwargs
+        Of `keras.losses.Loss`.
+
+    Raises
+    ------
+    ValueError
+        If `smoothing` is no positive number.
+
+    Examples
+    --------
+    >>> loss = MaskedDistance(smoothing=1e-6)
+    >>> round(float(loss(np.array([[3.0, 4.0], [np.nan, np.nan]]), np.zeros((2, 2)))), 4)
+    5.0
+    """
+
+    sums_columns = True
+    power = 1
+
+    def __init__(self, smoothing: float = 0.02, name: str = "masked_distance", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        _checks.number(smoothing, "smoothing", "positive")
+        self.smoothing = float(smoothing)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each event, (B,)."""
+        difference, share = _difference(y_true, y_pred)
+        known = ops.cast(ops.logical_not(ops.any(ops.isnan(y_true), axis=-1)), y_pred.dtype)
+        return known * ops.sqrt(ops.sum(ops.square(difference), axis=-1) + self.smoothing**2) / share
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "smoothing": self.smoothing}
 
 
 @keras.saving.register_keras_serializable(package="showertools")

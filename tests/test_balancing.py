@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from showertools import multitask, weights
-from showertools.multitask import MaskedSquaredError, UncertaintyWeighting
+from showertools.multitask import MaskedDistance, MaskedSquaredError, UncertaintyWeighting
 
 SAVING = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"  # Keras and TensorFlow, not ours
 
@@ -67,6 +67,19 @@ def test_the_loss_and_one_step_known_on_paper():
     gradient = np.array([2 / 2 - 0.2 / (2 * 0.25), 1 / 2 - 9 / (2 * 4)])  # with respect to ln σ²
     expected = np.log([0.25, 4.0]) - 0.1 * gradient
     np.testing.assert_allclose(model.log_variance.numpy(), expected, rtol=1e-6)
+
+
+def test_a_distance_costs_as_a_likelihood_that_falls_exponentially():
+    model = UncertaintyWeighting(linear_network(2), initial={"sharp": 0.5, "blurred": 2.0}, learning_rate=0.1)
+    model.compile("sgd", {"sharp": MaskedDistance(smoothing=1e-6), "blurred": MaskedDistance(smoothing=1e-6)})
+    targets = {"sharp": np.array([[0.3, 0.4]]), "blurred": np.array([[3.0]])}
+    predicted = {"sharp": np.zeros((1, 2)), "blurred": np.zeros((1, 1))}
+    assert model.task_weights == pytest.approx({"sharp": 2.0, "blurred": 0.5})
+    loss = float(model.compute_loss(None, targets, predicted, training=True))
+    assert loss == pytest.approx(0.5 / 0.5 + 2 * np.log(0.5) + 3 / 2 + np.log(2), rel=1e-5)
+    gradient = np.array([2 / 2 - 0.5 / 0.5 / 2, 1 / 2 - 3 / 2 / 2])  # with respect to 2·ln σ
+    expected = 2 * np.log([0.5, 2.0]) - 0.1 * gradient
+    np.testing.assert_allclose(model.log_variance.numpy(), expected, rtol=1e-5)
 
 
 def test_the_loss_is_that_of_a_learned_error_and_a_normal_likelihood():
@@ -207,7 +220,7 @@ def compiled(model, **arguments):
         ),
         (
             lambda: compiled(UncertaintyWeighting(linear_network()), loss={"sharp": "mse", "blurred": "mae"}),
-            r"`loss\['blurred'\]` should be a squared error or a cross-entropy",
+            r"`loss\['blurred'\]` should be a squared error, a distance or a cross-entropy",
         ),
         (
             lambda: compiled(UncertaintyWeighting(linear_network()), loss={"sharp": "mse", "blurred": np.subtract}),

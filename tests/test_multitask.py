@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from showertools import multitask
-from showertools.multitask import GaussianLoss, LearnedError, MaskedSquaredError
+from showertools.multitask import GaussianLoss, LearnedError, MaskedDistance, MaskedSquaredError
 
 SAVING = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"  # Keras and TensorFlow, not ours
 
@@ -37,7 +37,7 @@ def test_gaussian_loss_known_on_paper():
     assert number(GaussianLoss()(target, predicted)) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize(("loss", "width"), [(MaskedSquaredError(), 2), (GaussianLoss(), 4)])
+@pytest.mark.parametrize(("loss", "width"), [(MaskedSquaredError(), 2), (MaskedDistance(), 2), (GaussianLoss(), 4)])
 def test_events_without_target_do_not_take_part(loss, width):
     rng = np.random.default_rng(1)
     target, predicted = rng.normal(size=(6, 2)), rng.normal(size=(6, width))
@@ -48,7 +48,16 @@ def test_events_without_target_do_not_take_part(loss, width):
     assert number(loss(np.full((6, 2), np.nan), predicted)) == 0
 
 
-@pytest.mark.parametrize(("loss", "width"), [(MaskedSquaredError(), 1), (GaussianLoss(), 2)])
+def test_a_distance_known_on_paper():
+    y = np.array([[3.0, 4.0], [np.nan, 1.0], [0.0, 0.0]])
+    loss = MaskedDistance(smoothing=1.0)
+    assert float(loss(y, np.zeros((3, 2)))) == pytest.approx((np.sqrt(26) + 1) / 2)
+    assert MaskedDistance.from_config(loss.get_config()).smoothing == 1.0
+    with pytest.raises(ValueError, match="`smoothing` should be a positive number"):
+        MaskedDistance(smoothing=0.0)
+
+
+@pytest.mark.parametrize(("loss", "width"), [(MaskedSquaredError(), 1), (MaskedDistance(), 1), (GaussianLoss(), 2)])
 def test_no_target_no_gradient_and_never_nan(loss, width):
     tf = pytest.importorskip("tensorflow")
     predicted = tf.Variable(np.ones((3, width), np.float32))
