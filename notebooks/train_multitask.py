@@ -31,7 +31,7 @@ import keras
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-EVENTS = {"train": (20_000, 16_000, 1), "test": (8_000, 8_000, 2)}  # gamma rays, protons, seed
+EVENTS = {"train": (20_000, 16_000, 1), "test": (8_000, 8_000, 3)}  # gamma rays, protons, seed
 CAMERA = telescope_events.GAMMAS.camera
 EPOCHS, BATCH_SIZE, RATE, DECAY = 5, 128, 4e-3, 0.01
 FIXED = {"energy": 1.0, "direction": 3.0, "particle": 1.0}
