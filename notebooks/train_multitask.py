@@ -107,21 +107,6 @@ def train(recipe: Recipe, seed: int) -> tuple[keras.Model, dict, float]:
     return network, history, (time.perf_counter() - start) / EPOCHS
 
 
-def estimates(network: keras.Model, seen: dict) -> dict:
-    """Return what a network says of each event, by the names of `telescope_performance.ESTIMATES`; NaN: not learned."""
-    given = {name: seen[name].astype(np.float32) for name in ("window", "shower")}
-    found = network.predict(given, batch_size=512, verbose=0)
-    nothing = np.full((len(seen["shower"]), 2), np.nan)
-    place = telescope_input.direction(found["direction"], seen) if "direction" in found else nothing
-    columns = {
-        "gammaness": found.get("particle", nothing)[:, 0],
-        "reco_energy": 10 ** found.get("energy", nothing)[:, 0],
-        "reco_fov_lon": place[:, 0],
-        "reco_fov_lat": place[:, 1],
-    }
-    return {name: values.astype(np.float32) for name, values in columns.items()}
-
-
 def run(name: str, seed: int, folder: Path) -> None:
     """Train one network, unless its file is there, and keep what it says of the test events."""
     path = folder / f"{name.replace(' ', '_')}_{seed}.h5"
@@ -133,7 +118,7 @@ def run(name: str, seed: int, folder: Path) -> None:
         weights.save(folder / "weights.h5", network, attributes={"command": COMMAND, "seed": seed, "epochs": EPOCHS})
     about = {"recipe": name, "seed": seed, "seconds": seconds, "n_weights": network.count_params()}
     about["history"] = json.dumps({key: [float(value) for value in values] for key, values in history.items()})
-    datasets.save(path, estimates(network, prepared("test")[1]), attributes=about)
+    datasets.save(path, telescope_networks.estimates(network, prepared("test")[1]), attributes=about)
 
 
 def table(folder: Path, seeds: list[int]) -> tuple[dict, dict]:

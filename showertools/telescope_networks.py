@@ -19,12 +19,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
+from showertools import telescope_input
+from showertools.chunks import Events
 from showertools.layers import DualAttention, FusedBatchNormalization, HexConv, HexPool, SqueezeExcitation
 from showertools.telescope_input import CHANNELS, SHOWER_INPUTS, WINDOW
 
-__all__ = ["ATTENTION", "TASKS", "CrossStitch", "network"]
+__all__ = ["ATTENTION", "TASKS", "CrossStitch", "estimates", "network"]
 
 TASKS = {"energy": 1, "direction": 2, "particle": 1}
 """What the network returns, with the number of columns; see `telescope_input.targets`."""
@@ -85,6 +89,61 @@ def network(
         features = {task: _summary(x, shower) for task, x in zip(tasks, streams, strict=True)}
     outputs = {task: _head(features[task], task) for task in tasks}
     return keras.Model({"window": window, "shower": shower}, outputs)
+
+
+def estimates(model: keras.Model, seen: Events, *, batch_size: int = 512) -> dict[str, NDArray[np.float32]]:
+    """Return what a network says of events, the mean over four views: as they are, mirrored, turned, and both.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As `network` returns it, for any of its tasks.
+    seen : dict of numpy.ndarray
+        What `telescope_input.inputs` returned.
+    batch_size : int
+        Images that are predicted together.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        float32 (n,), the names of `telescope_performance.ESTIMATES`; NaN for a task that the network does not have.
+    """
+    n_events = len(seen["shower"])
+    mean = {task: np.zeros((n_events, TASKS[task]), np.float32) for task in model.output}
+    for mirrored in (False, True):
+        for turned in (False, True):
+            said = model.predict(_Views(seen, batch_size, mirrored, turned), verbose=0) if n_events else {}
+            if mirrored and "direction" in said:
+                said["direction"] = said["direction"] * [1, -1]
+            for task, values in said.items():
+                mean[task] += values / 4
+    unknown = np.full((n_events, 2), np.nan, np.float32)
+    place = telescope_input.direction(mean["direction"], seen) if "direction" in mean else unknown
+    columns = {
+        "gammaness": mean.get("particle", unknown)[:, 0],
+        "reco_energy": 10 ** mean.get("energy", unknown)[:, 0],
+        "reco_fov_lon": place[:, 0],
+        "reco_fov_lat": place[:, 1],
+    }
+    return {name: values.astype(np.float32) for name, values in columns.items()}
+
+
+class _Views(keras.utils.PyDataset):  # type: ignore[misc]
+    """Inputs in their order, batch by batch, all seen in one way."""
+
+    def __init__(self, seen: Events, batch_size: int, mirrored: bool, turned: bool) -> None:
+        super().__init__(workers=2)
+        self._seen, self._batch_size, self._mirrored, self._turned = seen, batch_size, mirrored, turned
+
+    def __len__(self) -> int:
+        return -(-len(self._seen["window"]) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Events]:
+        some = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        window = self._seen["window"][some].astype(np.float32)
+        window = telescope_input.mirrored(window) if self._mirrored else window
+        window = telescope_input.turned_by_180(window) if self._turned else window
+        return ({"window": window, "shower": self._seen["shower"][some]},)
 
 
 @keras.saving.register_keras_serializable(package="showertools")

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from showertools import telescope_networks
+from showertools import telescope_input, telescope_networks, telescope_performance
 
 SAVING = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"  # Keras and TensorFlow, not ours
 WIDTHS = (8, 16)
@@ -66,6 +66,38 @@ def test_stitches_need_equal_tensors_and_a_share():
         telescope_networks.CrossStitch(own=1.5)
     with pytest.raises(ValueError, match="`inputs` should be at least two tensors of one shape"):
         telescope_networks.CrossStitch()([np.ones((2, 3), np.float32)])
+
+
+def events(n=6):
+    rng = np.random.default_rng(2)
+    window = rng.normal(size=(n, 16, 16, 17)).astype(np.float16)
+    given = {"window": window, "shower": rng.normal(size=(n, 2)).astype(np.float32)}
+    return given | {"centroid": rng.normal(size=(n, 2)), "axis": np.tile([[0.0, 1.0]], (n, 1))}
+
+
+def test_estimates_are_the_same_in_a_mirror():
+    keras.utils.set_random_seed(1)
+    model = telescope_networks.network(widths=WIDTHS)
+    given = events()
+    turned = given | {"window": telescope_input.mirrored(given["window"])}
+    first, second = (telescope_networks.estimates(model, some, batch_size=4) for some in (given, turned))
+    assert set(first) == set(telescope_performance.ESTIMATES)
+    for name in ("gammaness", "reco_energy"):
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-3)
+    along = [found["reco_fov_lat"] - given["centroid"][:, 1] for found in (first, second)]
+    across = [found["reco_fov_lon"] - given["centroid"][:, 0] for found in (first, second)]
+    np.testing.assert_allclose(along[0], along[1], atol=2e-3)
+    np.testing.assert_allclose(across[0], -across[1], atol=2e-3)
+    alone = model({name: given[name].astype(np.float32) for name in ("window", "shower")})["particle"][:, 0]
+    assert not np.allclose(first["gammaness"], alone, rtol=1e-3)  # it is a mean over views
+
+
+def test_a_task_that_was_not_learned_is_nan():
+    model = telescope_networks.network(tasks=["energy"], widths=WIDTHS)
+    found = telescope_networks.estimates(model, events())
+    assert np.isfinite(found["reco_energy"]).all()
+    assert all(np.isnan(found[name]).all() for name in ("gammaness", "reco_fov_lon", "reco_fov_lat"))
+    assert telescope_networks.estimates(model, {k: v[:0] for k, v in events().items()})["reco_energy"].shape == (0,)
 
 
 @pytest.mark.filterwarnings(SAVING)
