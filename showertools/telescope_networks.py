@@ -1,7 +1,8 @@
 """Networks that learn energy, direction and particle from the images of a telescope.
 
-Hexagonal convolutions read the window around the light that `telescope_input` makes, pooled twice. The means and the
-largest values of what they find go to one small head for each task. What the heads share decides what the tasks can
+Hexagonal convolutions read the window around the light that `telescope_input` makes. Twice the largest values of four
+places that touch are left: in axial indices these are 2 by 2 elements, and what is left is again a hexagonal grid. Means
+and largest values of what is found go to one small head for each task. What the heads share decides what the tasks can
 teach each other:
 
 - *hard sharing*: all tasks read the same features;
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from showertools import telescope_input
 from showertools.chunks import Events
-from showertools.layers import DualAttention, FusedBatchNormalization, HexConv, HexPool, SqueezeExcitation
+from showertools.layers import DualAttention, FusedBatchNormalization, HexConv, SqueezeExcitation
 from showertools.telescope_input import CHANNELS, SHOWER_INPUTS, WINDOW
 
 __all__ = ["ATTENTION", "TASKS", "CrossStitch", "estimates", "network"]
@@ -204,7 +205,7 @@ def _stream(inputs: list[Any], widths: Sequence[int], attention: str) -> list[An
     for number, width in enumerate(widths):
         streams = [_block(x, width, attention, first=number == 0) for x in streams]
         if number < len(widths) - 1:
-            streams = [HexPool("max")(x) for x in streams]
+            streams = [layers.MaxPooling2D(2)(x) for x in streams]
             streams = CrossStitch()(streams) if len(streams) > 1 else streams
     return streams
 
