@@ -1,9 +1,9 @@
 """Networks that learn energy, direction and particle from the images of a telescope.
 
-Hexagonal convolutions read the window around the light that `telescope_input` makes. Twice the largest values of four
-places that touch are left: in axial indices these are 2 by 2 elements, and what is left is again a hexagonal grid. Means
-and largest values of what is found go to one small head for each task. What the heads share decides what the tasks can
-teach each other:
+Hexagonal convolutions read the window around the light that `telescope_input` makes. Twice only the largest values of
+four places that touch are left: in axial indices these are 2 by 2 elements, and what is left is again a hexagonal grid.
+Means and largest values of what is found go to one small head for each task. What the heads share decides what the
+tasks can teach each other:
 
 - *hard sharing*: all tasks read the same features;
 - *soft sharing*: each task has features of its own, and where these are pooled they mix, by numbers that are learned;
