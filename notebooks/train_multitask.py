@@ -1,6 +1,6 @@
 """Train the networks that lesson 44 compares, three seeds each.
 
-    python notebooks/train_multitask.py      # data/multitask_comparisons.h5, data/multitask.h5
+    python notebooks/train_multitask.py      # data/multitask*.h5
 
 All learn from the 36,000 events of lesson 42, for equally many epochs, and are compared with its forests on 16,000
 others. What each run says of these is kept in `runs/`: an interrupted comparison goes on with those that are missing.
@@ -33,8 +33,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 EVENTS = {"train": (20_000, 16_000, 1), "test": (8_000, 8_000, 3)}  # gamma rays, protons, seed
 CAMERA = telescope_events.GAMMAS.camera
-EPOCHS, BATCH_SIZE, RATE, DECAY = 5, 128, 4e-3, 0.01
-FIXED = {"energy": 1.0, "direction": 3.0, "particle": 1.0}
+EPOCHS, BATCH_SIZE, RATE, DECAY = 8, 128, 4e-3, 0.01
+FIXED = {"energy": 1.0, "direction": 3.0, "particle": 2.0}
 LOSSES = {"energy": multitask.MaskedDistance(0.05), "direction": multitask.MaskedDistance(0.02)}
 LOSSES["particle"] = keras.losses.BinaryCrossentropy()
 
@@ -66,6 +66,7 @@ RECIPES = {
 MAIN, TOGETHER = "hard sharing", "a network for each task"
 ALONE = [name for name in RECIPES if name.endswith("alone")]
 ROWS = (MAIN, TOGETHER, *(name for name in RECIPES if name not in (MAIN, *ALONE)))
+STORED = {MAIN: "multitask.h5", "dual attention": "multitask_attention.h5"}
 COMMAND = "python notebooks/train_multitask.py"
 
 
@@ -114,8 +115,9 @@ def run(name: str, seed: int, folder: Path) -> None:
         return
     print(f"{name}, seed {seed}", flush=True)
     network, history, seconds = train(RECIPES[name], seed)
-    if (name, seed) == (MAIN, 1):
-        weights.save(folder / "weights.h5", network, attributes={"command": COMMAND, "seed": seed, "epochs": EPOCHS})
+    if name in STORED and seed == 1:
+        about = {"command": COMMAND, "recipe": name, "seed": seed, "epochs": EPOCHS}
+        weights.save(folder / STORED[name], network, attributes=about)
     about = {"recipe": name, "seed": seed, "seconds": seconds, "n_weights": network.count_params()}
     about["history"] = json.dumps({key: [float(value) for value in values] for key, values in history.items()})
     datasets.save(path, telescope_networks.estimates(network, prepared("test")[1]), attributes=about)
@@ -159,7 +161,8 @@ def main() -> None:
         about = {"command": COMMAND, "seeds": arguments.seeds, "rows": list(ROWS), "epochs": EPOCHS}
         about["histories"] = json.dumps(histories)
         datasets.save(ROOT / "data" / "multitask_comparisons.h5", found, attributes=about)
-        (ROOT / "data" / "multitask.h5").write_bytes((arguments.folder / "weights.h5").read_bytes())
+        for name in STORED.values():
+            (ROOT / "data" / name).write_bytes((arguments.folder / name).read_bytes())
 
 
 if __name__ == "__main__":
