@@ -57,7 +57,7 @@ RECIPES = {
     "particle alone": Recipe(tasks=("particle",)),
     "uncertainty": Recipe(balance="uncertainty"),
     "GradNorm": Recipe(balance="GradNorm"),
-    "soft sharing": Recipe(sharing="soft", widths=(20, 36, 56)),  # together about as many weights as one encoder
+    "soft sharing": Recipe(sharing="soft", widths=(18, 36, 54)),  # together about as many weights as one encoder
     "squeeze and excitation": Recipe(attention="squeeze and excitation"),
     "dual attention": Recipe(attention="dual"),
 }
