@@ -23,12 +23,12 @@ class GradNorm(BalancedModel):
 
     G_i = w_i·‖∇L_i‖ is how hard task i pulls on the shared kernel. It should be C_i = ⟨G⟩·r_i^alpha, where r_i says how
     slowly the task learns: the share L_i/L_i(0) of its first loss that is left, over the mean of all tasks. After each
-    step the weights w descend Σ|G_i - C_i| with C fixed, whose derivative sign(G_i - C_i)·‖∇L_i‖ needs no second
-    backward pass, and are scaled so that their sum is the number of tasks. L_i(0) is the loss of the first batch with a
-    target of the task.
+    step of the network the weights w make one towards this, with C fixed, which needs no second backward pass, and are
+    scaled so that their sum is the number of tasks. L_i(0) is the loss of the first batch with a target of the task.
 
-    That the descent is in ln w, with steps in units of ⟨G⟩, is our choice: so weights stay positive, and steps do not
-    depend on the units of the losses. Losses should be positive, as squared errors and cross-entropies are.
+    The source descends Σ|G_i - C_i| in w. Ours descends in ln w, by ln(G_i/C_i), kept between -1 and 1. So weights stay
+    positive, the units of the losses do not matter, and a weight that has become small comes back as fast as it went.
+    Losses should be positive, as squared errors and cross-entropies are.
 
     Works with TensorFlow only: Keras has no gradient that is the same in all backends. Each task costs a backward pass
     from its loss to the shared kernel.
@@ -42,7 +42,7 @@ class GradNorm(BalancedModel):
     alpha : float
         How much more slow tasks pull, at least 0; with 0 all pull equally.
     learning_rate : float
-        Of the weights, positive. With 0.025, a step is 2.5 % of the weight if the task pulls as hard as the mean.
+        Of the weights, positive. With 0.025, a step is at most 2.5 % of the weight.
     **kwargs
         Of `keras.Model`.
 
@@ -133,7 +133,9 @@ class GradNorm(BalancedModel):
         rate = left / ops.maximum(ops.sum(left) / n_known, smallest)
         pull = known * self._weights_now() * norms
         mean_pull = ops.sum(pull) / n_known
-        step = ops.sign(pull - mean_pull * rate**self.alpha) * pull / ops.maximum(mean_pull, smallest)
+        wanted = mean_pull * rate**self.alpha
+        ratio = ops.maximum(pull, smallest) / ops.maximum(wanted, smallest)
+        step = ops.where(pull > 0, ops.clip(ops.log(ratio), -1, 1), 0)
         log_weights = ops.convert_to_tensor(self.log_weights) - self.learning_rate * known * step
         log_weights -= ops.logsumexp(log_weights) - np.log(len(self.tasks))
         self.first_losses.assign(first)

@@ -29,7 +29,7 @@ from showertools.chunks import Events
 from showertools.layers import DualAttention, FusedBatchNormalization, HexConv, SqueezeExcitation
 from showertools.telescope_input import CHANNELS, SHOWER_INPUTS, WINDOW
 
-__all__ = ["ATTENTION", "TASKS", "CrossStitch", "estimates", "network"]
+__all__ = ["ATTENTION", "TASKS", "CrossStitch", "estimates", "head", "network"]
 
 TASKS = {"energy": 1, "direction": 2, "particle": 1}
 """What the network returns, with the number of columns; see `telescope_input.targets`."""
@@ -88,7 +88,7 @@ def network(
     else:
         streams = _stream([window] * len(tasks), widths, attention)
         features = {task: _summary(x, shower) for task, x in zip(tasks, streams, strict=True)}
-    outputs = {task: _head(features[task], task) for task in tasks}
+    outputs = {task: head(features[task], task) for task in tasks}
     return keras.Model({"window": window, "shower": shower}, outputs)
 
 
@@ -234,7 +234,8 @@ def _shared(x: Any, shower: Any) -> Any:
     return _summary(x, shower, name="shared")
 
 
-def _head(features: Any, task: str) -> Any:
+def head(features: Any, task: str) -> Any:
+    """Return the output of one of the `TASKS`, (B, 1) or (B, 2), of 32 bits, for features (B, 128)."""
     x = layers.Dense(64, activation="relu", name=f"{task}_head")(features)
     activation = "sigmoid" if task == "particle" else None
     return layers.Dense(TASKS[task], activation=activation, dtype="float32", name=task)(x)
