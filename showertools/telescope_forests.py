@@ -123,6 +123,8 @@ class Forests:
         "oriented", or "standard" for those of `telescope_events.features`.
     seed : int
         Not negative; each seed grows other trees.
+    min_samples_leaf : int
+        How many showers a leaf of a random forest holds at least; boosted trees keep scikit-learn's 20.
     remembered : bool
         Learn from answers to showers that the trees remember. It is wrong; see above.
     workers : int, optional
@@ -155,6 +157,7 @@ class Forests:
         trees: str = "forest",
         features: str = "oriented",
         seed: int = 0,
+        min_samples_leaf: int = 10,
         remembered: bool = False,
         workers: int | None = None,
     ) -> None:
@@ -167,6 +170,7 @@ class Forests:
                 raise ValueError(f"`{name}` should be one of {', '.join(known)}. Received: {value!r}")
         self.chain, self.trees, self.features = chain, trees, features
         self.seed = chunks.check_size(seed, "seed", minimum=0)
+        self.min_samples_leaf = chunks.check_size(min_samples_leaf, "min_samples_leaf", minimum=1)
         self.remembered = bool(remembered)
         self.workers = chunks.check_workers(workers)
         self.models: dict[str, Any] = {}
@@ -251,7 +255,8 @@ class Forests:
         return image
 
     def _sign(self, parameters: Parameters) -> NDArray[np.int8]:
-        return direction_of_axis(parameters) if self.features == "oriented" else np.int8([1])
+        sign = direction_of_axis(parameters)
+        return sign if self.features == "oriented" else np.ones_like(sign)
 
     def _inputs(self, question: str, image: Matrix, told: Mapping[str, NDArray[Any]]) -> Matrix:
         others = CHAINS[self.chain].get(question, ())
@@ -264,10 +269,9 @@ class Forests:
             settings: dict[str, Any] = {"learning_rate": 0.05, "max_iter": ROUNDS, "random_state": seed}
             if is_class:
                 return HistGradientBoostingClassifier(**settings)
-            loss = "absolute_error" if question == "distance" else "squared_error"
-            return HistGradientBoostingRegressor(loss=loss, **settings)
-        settings = {"max_depth": 30, "min_samples_leaf": 10, "random_state": seed, "n_jobs": self.workers}
-        settings["oob_score"] = not self.remembered
+            return HistGradientBoostingRegressor(loss="absolute_error", **settings)
+        settings = {"max_depth": 30, "min_samples_leaf": self.min_samples_leaf, "oob_score": not self.remembered}
+        settings |= {"random_state": seed, "n_jobs": self.workers}
         if is_class:
             return RandomForestClassifier(100, max_features="sqrt", **settings)
         return RandomForestRegressor(50, max_features=0.6, **settings)
