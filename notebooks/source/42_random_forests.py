@@ -126,12 +126,11 @@ with tasks.check("Task 1"):
     off = np.concatenate([rng.normal(0.2, 0.1, 500), rng.normal(-0.1, 0.3, 801), [50.0]])
     given = true.copy(), true * (1 + off), np.array([1.0, 2.0, 4.0])
     answer = energy_quality(*given)
-    assert np.array_equal(given[0], true) and np.array_equal(given[1], true * (1 + off)), (
+    assert all(map(np.array_equal, given, (true, true * (1 + off)))), (
         "Leave the energies as they are: `a = a / b` makes a new array, `a /= b` changes the one it was given."
     )
-    assert isinstance(answer, tuple) and len(answer) == 2, "Return two arrays: bias, resolution."
-    bias, resolution = (np.asarray(values, float) for values in answer)
-    assert bias.shape == resolution.shape == (2,), "There should be one bias and one resolution for each bin."
+    assert np.shape(answer) == (2, 2), "Return bias and resolution: two arrays, with one entry for each bin."
+    bias, resolution = np.array(answer, float)
     first, second = off[:500], off[500:]
     by_estimate = off[(given[1] >= 1) & (given[1] < 2)]
     assert not np.isclose(bias[0], np.median(by_estimate)), "The bins are in true energy, not in what was estimated."
@@ -200,6 +199,7 @@ def energy_quality(true_energy, reco_energy, edges):
 # settings are nearly those of the standard chain of LSTs: 50 trees for a number, 100 for a class, depth 30 at most, at
 # least 10 showers in a leaf.
 
+
 # %%
 def known_quality(true_energy, reco_energy, edges):
     """The same with the library."""
@@ -208,6 +208,7 @@ def known_quality(true_energy, reco_energy, edges):
     return tuple(metrics.binned(*pair, true_energy, edges, metric=one, n_resamples=1)["value"] for one in measures)
 
 
+# %%
 energy_quality = tasks.solved(energy_quality, otherwise=known_quality, task="Task 1")
 forest = {"min_samples_leaf": 10, "max_depth": 30, "random_state": 1, "n_jobs": chunks.check_workers(None)}
 log_size, log_energy = standard[:, 0], np.log10(events["true_energy"])
@@ -286,10 +287,9 @@ with tasks.check("Task 2"):
     assert all(map(np.array_equal, given, copies)), (
         "Leave the arrays as they are: `a = a - b` makes a new one, `a -= b` changes the one it was given."
     )
-    assert isinstance(answer, tuple) and len(answer) == 2, "Return two arrays: along, across."
-    along, across = answer
+    assert np.shape(answer) == (2, 3), "Return two arrays, along and across, with one entry for each event."
+    along, across = np.array(answer, float)
     size = np.hypot(given[3] - given[0], given[4] - given[1])
-    assert np.shape(along) == np.shape(across) == (3,), "Return one number along and one across for each event."
     assert not np.allclose(along, size), "Not the distance: its part along the axis, with a sign."
     assert not np.allclose(along, [-2, 1, -np.sqrt(0.75)]), "From the centroid to the source, not the other way round."
     assert not np.isclose(along[2], np.cos(30.0)), "np.cos takes radians: np.radians(psi)."
@@ -344,6 +344,7 @@ def known_disp(centroid_lon, centroid_lat, psi, source_lon, source_lat):
     return disp.true_disp(image, source_lon, source_lat)
 
 
+# %%
 true_disp = tasks.solved(true_disp, otherwise=known_disp, task="Task 2")
 axes_of_images = [found[name].astype(float) for name in ("hillas_fov_lon", "hillas_fov_lat", "hillas_psi")]
 sources = [events[name].astype(float) for name in ("true_fov_lon", "true_fov_lat")]
@@ -376,9 +377,8 @@ with tasks.check("Task 3"):
     assert all(map(np.array_equal, given, copies)), (
         "Leave the arrays as they are: `a = a + b` makes a new one, `a += b` changes the one it was given."
     )
-    assert isinstance(answer, tuple) and len(answer) == 2, "Return two arrays: longitude, latitude."
-    longitude, latitude = (np.asarray(values, float) for values in answer)
-    assert longitude.shape == latitude.shape == (3,), "Return one longitude and one latitude for each event."
+    assert np.shape(answer) == (2, 3), "Return two arrays, longitude and latitude, with one entry for each event."
+    longitude, latitude = np.array(answer, float)
     assert not np.isclose(longitude[2], -1 + np.cos(-30.0)), "np.cos takes radians: np.radians(psi)."
     east, north = np.array([[-2, 0], [0, -1.5], [np.sqrt(0.75), -0.5]]).T
     assert not np.allclose(longitude, given[0] + [2, 0, np.sqrt(0.75)]), "Disp has a sign: no absolute values."
@@ -420,6 +420,7 @@ def known_source(centroid_lon, centroid_lat, psi, along):
     return disp.source(image, along)
 
 
+# %%
 source_at = tasks.solved(source_at, otherwise=known_source, task="Task 3")
 
 
@@ -573,8 +574,8 @@ with tasks.check("Task 4"):
     score = np.array([0.95, 0.9, 0.9, 0.8, 0.8, 0.7, 0.4, 0.1, 0.9, 0.6, 0.3, 0.2])
     given = truth.copy(), score.copy()
     answer = precision_and_recall(*given, 0.8, 1.0)
-    assert np.array_equal(given[0], truth) and np.array_equal(given[1], score), "Leave the arrays as they are."
-    assert isinstance(answer, tuple) and len(answer) == 2, "Return two numbers: precision, recall."
+    assert all(map(np.array_equal, given, (truth, score))), "Leave the arrays as they are."
+    assert np.shape(answer) == (2,), "Return two numbers: precision, recall."
     precision, recall = answer
     assert not np.isclose(recall, 3 / 8), "Events of exactly the cut pass, too: >=."
     assert not np.isclose(recall, 5 / 6), "Recall: of all gamma rays, not of those that pass."
@@ -585,7 +586,7 @@ with tasks.check("Task 4"):
     assert np.isclose(precision_and_recall(truth, score, 0.8, 1000)[1], 5 / 8), "Recall does not depend on the ratio."
     with np.errstate(all="ignore"):
         nothing = precision_and_recall(truth, score, 0.99, 1.0)
-    assert np.isnan(nothing[0]) and nothing[1] == 0, "Where nothing passes, the precision is NaN, and the recall 0."
+    assert np.isnan(nothing[0]), "Where nothing passes, the precision is NaN."
 
 
 # %% tags=["wrong"]
@@ -623,6 +624,7 @@ def known_precision_and_recall(is_gamma, gammaness, cut, protons_per_gamma):
     return telescope_performance.precision_and_recall(is_gamma, gammaness, cut, **ratio)
 
 
+# %%
 precision_and_recall = tasks.solved(precision_and_recall, otherwise=known_precision_and_recall, task="Task 4")
 cuts = np.linspace(0, 0.99, 100)
 figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
@@ -886,6 +888,7 @@ def known_gammaness(learn_found, learn_is_gamma, check_found):
     return trees.predict_proba(telescope_forests.oriented(check_found))[:, 1]
 
 
+# %%
 my_gammaness = tasks.solved(my_gammaness, otherwise=known_gammaness, task="Task 5")
 mine = my_gammaness(chosen(found, learn), is_gamma[learn], check_found)
 for name, score in {**gammaness, "yours": mine}.items():
