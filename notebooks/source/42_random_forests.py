@@ -38,8 +38,8 @@ GAMMA, PROTON = "#0072b2", "#d55e00"
 # %% [markdown]
 # ## Events, and which of them are kept
 #
-# One telescope, the LST of [lesson 41](41_camera_images.ipynb), looks at the sky. It records gamma rays of 0.02 to
-# 20 TeV, which fall up to 300 m away, and protons of 0.05 to 50 TeV, whose showers give less light. Only events that
+# One telescope, the LST of [lesson 41](41_camera_images.ipynb), looks at the sky. It records gamma rays of 0.02 to 20
+# TeV, which fall up to 300 m away, and protons of 0.05 to 50 TeV, whose showers give less light. Only events that
 # trigger are counted: one gamma ray in 3, one proton in 18. These gamma rays are *diffuse*. They come from everywhere
 # within 1.5° of where the telescope points. If they all came from the middle, as from one star, an image that points
 # to the middle would be a gamma ray, and a forest would learn where the source is, not what a gamma ray looks like.
@@ -62,6 +62,7 @@ def chosen(some, which):
     return {name: values[which] for name, values in some.items()}
 
 
+# %%
 began = perf_counter()
 every, described = recorded(*profile.pick(full=(20_000, 16_000), quick=(700, 500)), seed=1)
 kept = described["kept"]
@@ -81,8 +82,8 @@ axes.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# What is lost are the faintest events: gamma rays below 0.1 TeV, protons below 0.5 TeV. From here on everything is
-# about kept events, for all methods the same ones. Whoever drops difficult events looks better without being better.
+# What is lost are the faintest events, most of them of less than 0.1 TeV. From here on everything is about kept
+# events, for all methods the same ones. Whoever drops difficult events looks better without being better.
 #
 # Three quarters of the kept events are for learning, one quarter for comparing. Another sample, with another seed, is
 # simulated at the end for the final test.
@@ -193,11 +194,11 @@ def energy_quality(true_energy, reco_energy, edges):
 # %% [markdown]
 # First the simplest estimate: a straight line, log E against the logarithm of the size (the light in the image).
 #
-# Then a **random forest**. A tree asks one parameter after the other whether it is above a threshold, until few showers
-# are left together; it answers with their mean. One tree follows every accident of its showers. So grow 50, each from
-# showers drawn anew, with replacement, and with a random choice of parameters at each question; and take the mean. The
-# settings are nearly those of the standard chain of LSTs: 50 trees for a number, 100 for a class, depth 30 at most, at
-# least 10 showers in a leaf.
+# Then a **random forest**. A tree asks one parameter after the other whether it is above a threshold, until few
+# showers are left together; it answers with their mean. One tree follows every accident of its showers. So grow 50,
+# each from showers drawn anew, with replacement, and with a random choice of parameters at each question; and take
+# the mean. The settings are nearly those of the standard chain of LSTs: 50 trees for a number, 100 for a class, depth
+# 30 at most, at least 10 showers in a leaf.
 
 
 # %%
@@ -244,8 +245,8 @@ plt.show()
 # ## Direction
 #
 # The axis of the image runs through the place in the sky where the shower came from. **Disp** is the distance of this
-# source from the centroid along the axis. Here it has a sign: positive in the direction of psi, the angle of the axis,
-# counted from the longitude on.
+# source from the centroid along the axis. Here it has a sign: positive in the direction of psi, the angle of the
+# axis, counted from the longitude on.
 
 # %%
 few = telescope_events.simulate(12, seed=42, particle="gamma", model=telescope_events.GAMMAS)
@@ -265,8 +266,8 @@ plt.show()
 # ### Task 2: true disp
 #
 # Write `true_disp(centroid_lon, centroid_lat, psi, source_lon, source_lat)`, all (n,) and in degrees. Return two
-# arrays (n,), in degrees: where the source lies as seen from the centroid, *along* the axis (positive in the direction
-# of psi), and *across* (positive to the left of that direction, which is at psi + 90°).
+# arrays (n,), in degrees: where the source lies as seen from the centroid, *along* the axis (positive in the
+# direction of psi), and *across* (positive to the left of that direction, which is at psi + 90°).
 
 
 # %%
@@ -455,11 +456,11 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The time gradient is nearly always right, but which way depends on the distance. Beyond 120 m the light from high up,
-# near the source in the image, comes first: its way is shorter. Within 100 m the light from low down comes first: the
-# particles run ahead of the light, which is a little slower in air. The skewness points away from the source in seven
-# of ten images, and far out even that turns around, where the camera cuts off the tail. No single sign will do. A
-# forest can look at gradient, skewness and shape together.
+# The time gradient is nearly always right, but which way depends on the distance. Beyond 120 m the light from high
+# up, near the source in the image, comes first: its way is shorter. Within 100 m the light from low down comes first:
+# the particles run ahead of the light, which is a little slower in air. The skewness points away from the source in
+# seven of ten images, and far out even that turns around, where the camera cuts off the tail. No single sign will do.
+# A forest can look at gradient, skewness and shape together.
 #
 # ## An image is the same from every side
 #
@@ -489,6 +490,7 @@ def forest_disp(matrix, sign):
     return side * distance.predict(matrix[gamma_check])
 
 
+# %%
 xi = disp.calibrate_shape(chosen(found, gamma_learn), along[gamma_learn])
 tail = np.sign(found["hillas_skewness"][gamma_check])
 reco_disp = {
@@ -511,8 +513,9 @@ plt.show()
 
 # %% [markdown]
 # Events at 0 are found where they should be. Those far below are on the wrong side: the source is taken to be beyond
-# the centroid, and the error is about twice |disp|. The formula gets many sides wrong, and distances at high energies.
-# Between the two pairs of forests nothing differs but the words in which the image is described, and three parameters.
+# the centroid, and the error is about twice |disp|. The formula gets many sides wrong, and distances at high
+# energies. Between the two pairs of forests nothing differs but the words in which the image is described, and three
+# parameters.
 #
 # ## Particle
 #
@@ -548,9 +551,9 @@ plt.show()
 #
 # ### Task 4: precision and recall
 #
-# To observe a star you have to cut. The **recall** is the share of the gamma rays that passes. The **precision** is the
-# share of gamma rays among all that passes, and it depends on how many protons there were to begin with. This sample
-# has about one for each gamma ray; the sky has a thousand, or more.
+# To observe a star you have to cut. The **recall** is the share of the gamma rays that passes. The **precision** is
+# the share of gamma rays among all that passes, and it depends on how many protons there were to begin with. This
+# sample has about one for each gamma ray; the sky has a thousand, or more.
 #
 # Write `precision_and_recall(is_gamma, gammaness, cut, protons_per_gamma)` for is_gamma (n,) bool and gammaness (n,).
 # Events of at least the cut pass. Return both numbers, for a sky with so many protons for each gamma ray: take the
@@ -638,9 +641,10 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# With a thousand protons for each gamma ray, most of what passes are protons, at any cut that leaves gamma rays.
-# Whether a source is seen is then decided by its direction: protons come from everywhere, gamma rays from one point.
-# The smaller the circle of the angular resolution, the fewer protons fall into it.
+# With a thousand protons for each gamma ray, nearly all that passes are protons, at any cut that leaves many gamma
+# rays. (At 0.97 the curve jumps to 1, since no proton of the sample is left: there it says nothing any more.) Whether
+# a source is seen is then decided by its direction: protons come from everywhere, gamma rays from one point. The
+# smaller the circle of the angular resolution, the fewer protons fall into it.
 #
 # ## Parallel, serial, mixed
 #
@@ -666,12 +670,12 @@ for name, pair in pairs.items():
 # %% [markdown]
 # The way out: each tree was grown from showers drawn with replacement, and never saw a third of them. For each
 # training shower take the mean of the trees that did not see it, its answer **out of bag**.
-# [`telescope_forests.Forests`](../showertools/telescope_forests.py) grows all four forests this way. To see what it is
-# worth, grow one chain the wrong way, too. All learn from the same events, with three seeds each, and are compared on
-# the same other events.
+# [`telescope_forests.Forests`](../showertools/telescope_forests.py) grows all four forests this way. To see what it
+# is worth, grow one chain the wrong way, too. All learn from the same events, with three seeds each, and are compared
+# on the same other events.
 
 # %%
-some = np.flatnonzero(learn)[: profile.pick(full=12_000, quick=300)]
+some = np.flatnonzero(learn)[: profile.pick(full=10_000, quick=300)]
 check_events, check_found = chosen(events, ~learn), chosen(found, ~learn)
 
 
@@ -748,40 +752,24 @@ for name, settings in methods.items():
     seconds[name] = perf_counter() - began
 
 # %%
-test_gamma = test["true_shower_primary_id"] == 0
-truth = {name: test[name][test_gamma].astype(float) for name in ("true_energy", "true_fov_lon", "true_fov_lat")}
-COLORS = dict(zip(methods, ("0.5", GAMMA, "#009e73")))
-
-
-def in_bins(estimate, name):
-    """Angular or energy resolution of the gamma rays in bins of the true energy, with 68 % intervals."""
-    reco = {what: values[test_gamma] for what, values in estimate.items()}
-    pair = truth["true_energy"], reco["reco_energy"]
-    measure = telescope_performance.energy_resolution
-    if name == "angular_resolution":
-        places = (reco["reco_fov_lon"], reco["reco_fov_lat"], truth["true_fov_lon"], truth["true_fov_lat"])
-        pair = (telescope_performance.angular_distance(*places),) * 2
-        measure = lambda distance, _: telescope_performance.angular_resolution(distance)
-    return metrics.binned(*pair, truth["true_energy"], energy_edges, metric=measure, n_resamples=50)
-
-
-# %%
 required = telescope_performance.REQUIREMENT
+colors = dict(zip(methods, ("0.5", GAMMA, "#009e73")))
+labels = {"angular_resolution": "68 % of the gamma rays within [°]", "energy_resolution": "energy resolution"}
 figure, panels = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-for panel, name, lst1 in zip(panels, ("angular_resolution", "energy_resolution"), (0.3, 0.3)):
-    for method, estimate in estimates.items():
-        bins = in_bins(estimate, name)
-        bars = np.stack([bins["value"] - bins["low"], bins["high"] - bins["value"]])
-        centre = np.sqrt(bins["left"] * bins["right"])
-        panel.errorbar(centre, bins["value"], yerr=bars, fmt="o-", markersize=4, color=COLORS[method], label=method)
+for method, reco in estimates.items():
+    bins = telescope_performance.in_bins(test, reco, energy_edges)
+    for panel, name in zip(panels, labels):
+        bars = np.abs(bins[name]["value"] - [bins[name]["low"], bins[name]["high"]])
+        centre = np.sqrt(bins[name]["left"] * bins[name]["right"])
+        panel.errorbar(
+            centre, bins[name]["value"], yerr=bars, fmt="o-", markersize=4, color=colors[method], label=method
+        )
+    protons, gammas, _ = roc_curve(test["true_shower_primary_id"] == 0, reco["gammaness"])
+    panels[2].plot(protons, gammas, color=colors[method], label=f"AUC {results[method]['auc'][0]:.3f}")
+for panel, (name, label) in zip(panels, labels.items()):
     panel.plot(required["energy"], required[name], "k--", label="CTA's requirement, several telescopes")
-    panel.plot(0.1, lst1, "k*", markersize=12, label="LST-1 alone, published")
-    panel.set(xlabel="true energy [TeV]", xscale="log", ylim=(0, 0.5))
-panels[0].set_ylabel("68 % of the gamma rays within [°]")
-panels[1].set_ylabel("energy resolution")
-for method, estimate in estimates.items():
-    passed = roc_curve(test_gamma, estimate["gammaness"])
-    panels[2].plot(*passed[:2], color=COLORS[method], label=f"AUC {results[method]['auc'][0]:.3f}")
+    panel.plot(0.1, 0.3, "k*", markersize=12, label="LST-1 alone, published")
+    panel.set(xlabel="true energy [TeV]", ylabel=label, xscale="log", ylim=(0, 0.6))
 panels[2].set(xlabel="share of protons that passes", ylabel="share of gamma rays that passes", xlim=(0, 0.4))
 for panel in panels[[0, 2]]:
     panel.legend(fontsize="small")
@@ -808,8 +796,8 @@ for name, row in results.items():
 #
 # Can you beat the oriented forests? Write `my_gammaness(learn_found, learn_is_gamma, check_found)`: learn from
 # parameters (dicts of arrays (n,), as `found`) and `learn_is_gamma` (n,), and return the gammaness of the events in
-# `check_found`. Ideas: other parameters of `found`, products of two, more trees, boosting, the mean of several methods.
-# Compare on the events that were set aside, never on the test events.
+# `check_found`. Ideas: other parameters of `found`, products of two, more trees, boosting, the mean of several
+# methods. Compare on the events that were set aside, never on the test events.
 
 
 # %%
