@@ -8,7 +8,9 @@ also reads what those before it said; in a "mixed" one energy and disp read the 
 Whoever reads what another said must learn from answers that were given as they will be later, to showers that nobody
 learned from. A forest remembers its own training showers, and answers better than it can. So answers to training
 showers are those of the trees that did not see them (out of bag), or, where all trees saw all, of other trees, grown
-for the purpose (out of fold). `remembered=True` does it the wrong way, to show what that costs.
+for the purpose (out of fold). These answers are a little worse than those of all trees. So protons, which energy and
+disp never learned from, are answered in the same way, by as few of the trees: else the quality of an answer would tell
+the particle. `remembered=True` does it the wrong way, to show what that costs.
 
 An image is the same seen from any side, while `hillas_psi`, `hillas_phi` and the coordinates of the centroid turn with
 it, and an axis has no direction: psi is cut off at ±90°. `oriented` gives an axis the direction in which the light
@@ -26,13 +28,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import KFold
 
 from showertools import chunks, disp, telescope_events
 from showertools.cherenkov_model import PARTICLES
@@ -123,6 +126,8 @@ class Forests:
         "oriented", or "standard" for those of `telescope_events.features`.
     seed : int
         Not negative; each seed grows other trees.
+    min_samples_leaf : int
+        How many showers a leaf of a random forest holds at least; boosted trees keep scikit-learn's 20.
     remembered : bool
         Learn from answers to showers that the trees remember. It is wrong; see above.
     workers : int, optional
@@ -155,6 +160,7 @@ class Forests:
         trees: str = "forest",
         features: str = "oriented",
         seed: int = 0,
+        min_samples_leaf: int = 10,
         remembered: bool = False,
         workers: int | None = None,
     ) -> None:
@@ -167,6 +173,7 @@ class Forests:
                 raise ValueError(f"`{name}` should be one of {', '.join(known)}. Received: {value!r}")
         self.chain, self.trees, self.features = chain, trees, features
         self.seed = chunks.check_size(seed, "seed", minimum=0)
+        self.min_samples_leaf = chunks.check_size(min_samples_leaf, "min_samples_leaf", minimum=1)
         self.remembered = bool(remembered)
         self.workers = chunks.check_workers(workers)
         self.models: dict[str, Any] = {}
@@ -216,9 +223,11 @@ class Forests:
             model = self._new(question, self.seed * len(QUESTIONS) + number)
             self.models[question] = model.fit(inputs[learned], targets[question][learned])
             if any(question in others for others in CHAINS[self.chain].values()):
-                told[question] = self._answers(model, inputs)
-                if not self.remembered:
-                    told[question][learned] = self._unseen(model, inputs[learned], targets[question][learned])
+                told[question] = (
+                    self._answers(model, inputs)
+                    if self.remembered
+                    else self._unseen(model, inputs, targets[question], learned)
+                )
         return self
 
     def predict(self, parameters: Parameters) -> dict[str, NDArray[np.float64]]:
@@ -251,7 +260,8 @@ class Forests:
         return image
 
     def _sign(self, parameters: Parameters) -> NDArray[np.int8]:
-        return direction_of_axis(parameters) if self.features == "oriented" else np.int8([1])
+        sign = direction_of_axis(parameters)
+        return sign if self.features == "oriented" else np.ones_like(sign)
 
     def _inputs(self, question: str, image: Matrix, told: Mapping[str, NDArray[Any]]) -> Matrix:
         others = CHAINS[self.chain].get(question, ())
@@ -264,10 +274,9 @@ class Forests:
             settings: dict[str, Any] = {"learning_rate": 0.05, "max_iter": ROUNDS, "random_state": seed}
             if is_class:
                 return HistGradientBoostingClassifier(**settings)
-            loss = "absolute_error" if question == "distance" else "squared_error"
-            return HistGradientBoostingRegressor(loss=loss, **settings)
-        settings = {"max_depth": 30, "min_samples_leaf": 10, "random_state": seed, "n_jobs": self.workers}
-        settings["oob_score"] = not self.remembered
+            return HistGradientBoostingRegressor(loss="absolute_error", **settings)
+        settings = {"max_depth": 30, "min_samples_leaf": self.min_samples_leaf, "oob_score": not self.remembered}
+        settings |= {"random_state": seed, "n_jobs": self.workers}
         if is_class:
             return RandomForestClassifier(100, max_features="sqrt", **settings)
         return RandomForestRegressor(50, max_features=0.6, **settings)
@@ -277,12 +286,31 @@ class Forests:
         is_class = hasattr(model, "predict_proba")
         return np.asarray(model.predict_proba(inputs)[:, 1] if is_class else model.predict(inputs))
 
-    def _unseen(self, model: Any, inputs: Matrix, target: NDArray[Any]) -> NDArray[np.float64]:
-        """Return answers to training showers by trees that did not see them."""
-        is_class = hasattr(model, "predict_proba")
-        if self.trees == "boosted":
-            method = "predict_proba" if is_class else "predict"
-            said = cross_val_predict(model, inputs, target, cv=N_FOLDS, method=method)
-        else:
-            said = model.oob_decision_function_ if is_class else model.oob_prediction_
-        return np.asarray(said[:, 1] if is_class else said)
+    def _unseen(
+        self, model: Any, inputs: Matrix, target: NDArray[Any], learned: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return answers to showers, learned ones and others, by trees that did not see them."""
+        answers = np.empty(len(inputs))
+        mine, others = np.flatnonzero(learned), np.flatnonzero(~learned)
+        if self.trees == "forest":
+            is_class = hasattr(model, "predict_proba")
+            answers[mine] = model.oob_decision_function_[:, 1] if is_class else model.oob_prediction_
+            answers[others] = self._thinned(model, inputs[others])
+            return answers
+        folds = KFold(N_FOLDS, shuffle=True, random_state=self.seed)
+        for number, (seen, unseen) in enumerate(folds.split(mine)):
+            part = clone(model).fit(inputs[mine[seen]], target[mine[seen]])
+            asked = np.concatenate([mine[unseen], others[number::N_FOLDS]])
+            answers[asked] = self._answers(part, inputs[asked])
+        return answers
+
+    def _thinned(self, model: Any, inputs: Matrix) -> NDArray[np.float64]:
+        """Return the mean answers of a random third of the trees: as many as do not see a shower that was learned."""
+        rng = np.random.default_rng(self.seed)
+        said, number = np.zeros(len(inputs)), np.zeros(len(inputs))
+        for tree in model.estimators_:
+            asked = rng.random(len(inputs)) < np.exp(-1)
+            if asked.any():
+                said[asked] += self._answers(tree, inputs[asked])
+            number += asked
+        return np.where(number > 0, said / np.maximum(number, 1), self._answers(model, inputs))

@@ -28,6 +28,7 @@ __all__ = [
     "angular_resolution",
     "energy_bias",
     "energy_resolution",
+    "in_bins",
     "performance",
     "precision_and_recall",
     "protons_kept",
@@ -237,6 +238,53 @@ def performance(
         some = mine | ~is_gamma
         row["auc_of_band"].append(interval(roc_auc, is_gamma[some], gammaness[some]))
     return {name: np.array(values, float) for name, values in row.items()}
+
+
+def in_bins(
+    events: Mapping[str, NDArray[Any]],
+    estimates: Mapping[str, ArrayLike],
+    edges: ArrayLike,
+    *,
+    n_resamples: int = 100,
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return how well gamma rays are reconstructed in bins of the true energy, for a figure.
+
+    Parameters
+    ----------
+    events, estimates
+        As for `performance`; gammaness is not needed.
+    edges : array_like
+        Increasing edges of the bins [TeV], (bins + 1,).
+    n_resamples : int
+        As for `metrics.bootstrap`.
+
+    Returns
+    -------
+    dict
+        `angular_resolution` [degrees], `energy_bias` and `energy_resolution`, each as `metrics.binned` returns it.
+
+    Raises
+    ------
+    ValueError
+        If a shape is another, or an estimate of a gamma ray is not finite.
+    """
+    is_gamma = np.asarray(events["true_shower_primary_id"]) == PARTICLES["gamma"]
+    energy, longitude, latitude = (
+        _checks.finite(events[name], name)[is_gamma] for name in ("true_energy", "true_fov_lon", "true_fov_lat")
+    )
+    reco_energy, *place = (
+        _checks.real(estimates[name], name)[is_gamma] for name in ("reco_energy", "reco_fov_lon", "reco_fov_lat")
+    )
+    distance = angular_distance(*place, longitude, latitude)
+    measures: dict[str, tuple[Any, Float, Float]] = {
+        "angular_resolution": (lambda _, found: angular_resolution(found), 0 * distance, distance),
+        "energy_bias": (energy_bias, energy, reco_energy),
+        "energy_resolution": (energy_resolution, energy, reco_energy),
+    }
+    return {
+        name: metrics.binned(true, found, energy, edges, metric=metric, n_resamples=n_resamples)
+        for name, (metric, true, found) in measures.items()
+    }
 
 
 def table(rows: Mapping[str, Row]) -> str:

@@ -49,6 +49,19 @@ def test_a_band_without_gamma_rays_has_no_resolution():
         assert np.isnan(row[name][1:]).all()
 
 
+def test_bins_hold_what_was_put_in():
+    events, estimates = events_and_estimates()
+    bins = performance.in_bins(events, estimates, [0.05, 0.3, 1.0, 2.0], n_resamples=5)
+    n_gammas = [
+        np.count_nonzero((events["true_shower_primary_id"] == 0) & (events["true_energy"] == e))
+        for e in (np.float32(0.1), 0.5)
+    ]
+    for name, value in (("angular_resolution", 0.2), ("energy_bias", 0.1), ("energy_resolution", 0.1)):
+        np.testing.assert_array_equal(bins[name]["number"], [*n_gammas, 0])
+        np.testing.assert_allclose(bins[name]["value"], [value, value, np.nan], rtol=1e-5)
+        np.testing.assert_allclose(bins[name]["low"], [value, value, np.nan], rtol=1e-5)
+
+
 def test_the_area_is_the_probability_of_the_right_order():
     is_gamma = np.array([True, True, False, False])
     assert performance.roc_auc(is_gamma, [3, 4, 1, 2]) == 1
