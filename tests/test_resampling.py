@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from showertools import camera, geometry, resampling
-from showertools.resampling import as_stored, interpolated, oversampled, rebinned
+from showertools import camera, geometry, hillas, resampling
+from showertools.resampling import as_stored, interpolated, moments, oversampled, rebinned
 
 
 def turned(degrees):
@@ -150,6 +150,21 @@ def test_a_damaged_pixel_damages_only_its_squares(image):
     assert not np.isnan(array[1:]).any()
 
 
+def test_moments_are_those_of_hillas():
+    cam = turned(17.0)
+    charge = np.random.default_rng(3).random((5, cam.n_pixels)) ** 20
+    charge[4] = 0
+    expected = hillas.hillas_parameters(cam, charge)
+    for values, name in zip(moments(charge, cam.positions), ("length", "width", "psi"), strict=True):
+        np.testing.assert_allclose(values, expected[f"hillas_{name}"], rtol=1e-4, atol=1e-5)
+    assert np.isnan(moments(charge, cam.positions)[0]).tolist() == [False] * 4 + [True]
+
+
+def test_moments_known_on_paper():
+    length, width, psi = moments([[1, 1, 0], [0, 1, 1]], [[0, 0], [2, 0], [2, 2]])
+    np.testing.assert_allclose([length, width, psi], [[1, 1], [0, 0], [0, 90]], atol=1e-12)
+
+
 def test_no_image_is_no_array():
     assert rebinned(camera.small()).to_square(np.empty((0, 397))).shape == (0, 23, 25)
 
@@ -164,6 +179,7 @@ def test_no_image_is_no_array():
         (lambda: rebinned(camera.small(), side=0.0), "`side` should be a positive number"),
         (lambda: interpolated(camera.small(), "cubic"), "`method` should be one of linear, nearest"),
         (lambda: oversampled(camera.small()).to_square(np.ones((1, 7))), r"shape \(n, 397\)"),
+        (lambda: moments(np.ones((2, 3)), np.ones((2, 2))), r"shapes \(n, S\) and \(S, 2\)"),
         (lambda: oversampled(camera.small()).from_square(np.ones((46, 46))), r"shape \(n, 46, 46\)"),
     ],
 )

@@ -63,12 +63,13 @@ def observe(n_events, seed):
     charge, time = charge[bright], time[bright]
     mean_time = (charge * time).sum(axis=1) / charge.sum(axis=1)
     delay = np.where(charge > 0, time - mean_time[:, None], 0)
-    sky = (events[name] for name in ("true_alt", "true_az", "telescope_pointing_altitude", "telescope_pointing_azimuth"))
+    sky = (
+        events[name] for name in ("true_alt", "true_az", "telescope_pointing_altitude", "telescope_pointing_azimuth")
+    )
     direction = np.stack(telescope_frame.from_sky(*sky), axis=1)[bright]
     return charge, delay, direction, np.log10(events["true_energy"][bright])
 
 
-# %%
 charge, delay, direction, log10_energy = observe(profile.pick(full=9_000, quick=1_000), seed=430)
 shape = hillas.hillas_parameters(small, charge)
 print(f"{len(charge):,} images, {np.median(shape['hillas_intensity']):.0f} p.e. in half of them or more")
@@ -166,7 +167,9 @@ with tasks.check("Task 1"):
     expected = np.zeros((5, 3))
     expected[[0, 1, 2, 4], [0, 0, 1, 1]] = 1
     assert np.array_equal(answer, expected), "A 1 in each row where the nearest pixel is, and 0 elsewhere."
-    assert nearest_matrix(places, centres, 7.0)[3, 2] == 1, "Use `reach`: with 7 the fourth square takes the third pixel."
+    assert nearest_matrix(places, centres, 7.0)[3, 2] == 1, (
+        "Use `reach`: with 7 the fourth square takes the third pixel."
+    )
     assert nearest_matrix(places, 2 * centres, 0.5)[4].sum() == 0, "Use `reach` for each square, also between pixels."
 
 
@@ -225,7 +228,9 @@ ways = {
 }
 for name, way in ways.items():
     total = way.matrix.sum(axis=0)
-    print(f"{name:13s}{way.shape[0]} x {way.shape[1]} squares, a pixel's charge times {total.min():.2f} to {total.max():.2f}")
+    print(
+        f"{name:13s}{way.shape[0]} x {way.shape[1]} squares, a pixel's charge times {total.min():.2f} to {total.max():.2f}"
+    )
 
 # %%
 figure, panels = plt.subplots(2, 3, figsize=(11, 7.2), layout="constrained", sharex=True, sharey=True)
@@ -259,7 +264,6 @@ def ellipse_of(charge, positions):
     return np.sqrt(middle + apart), np.sqrt(np.maximum(middle - apart, 0)), np.arctan2(2 * xy, xx - yy) / 2
 
 
-# %%
 inside = charge[well_inside].astype(float)
 length, width, psi = ellipse_of(inside, small.positions)
 ratios = {}
@@ -355,7 +359,9 @@ with tasks.check("Task 2"):
     edge = np.zeros((1, 4, 5, 1), np.float32)
     edge[0, 0, 0] = 1
     far = np.asarray(shifted_convolution(edge, numbers))[0, :, :, 0]
-    assert not far[-1].any() and not far[:, -1].any(), "Beyond the edge is nothing: np.roll comes back on the other side."
+    assert not far[-1].any() and not far[:, -1].any(), (
+        "Beyond the edge is nothing: np.roll comes back on the other side."
+    )
     mixed = np.einsum("cf,c->f", weights[3], given[0, 0, 0]) + np.einsum("cf,c->f", weights[4], given[0, 0, 1])
     mixed = mixed + np.einsum("cf,c->f", weights[6], given[0, 1, 0])  # the corner (0, 0) has two neighbours
     assert np.allclose(answer[0, 0, 0], mixed, atol=1e-5), "Each tap multiplies the channels by its own matrix (C, F)."
@@ -518,7 +524,9 @@ with tasks.check("Task 4"):
     answer = indexed_convolution(given, named, weights)
     assert np.shape([] if answer is None else answer) == (2, 4, 2), "Return (B, Q, F): one output a row of the table."
     expected = np.einsum("bqkc,kcf->bqf", given[:, named], weights)
-    assert np.allclose(answer, expected, atol=1e-5), "Each tap has its own matrix: tap k of the table goes with kernel[k]."
+    assert np.allclose(answer, expected, atol=1e-5), (
+        "Each tap has its own matrix: tap k of the table goes with kernel[k]."
+    )
     ends = np.array([[0, -1, -1]])
     some = np.arange(1.0, 6.0, dtype=np.float32).reshape(1, 5, 1)
     one_each = np.ones((3, 1, 1), np.float32)
@@ -586,11 +594,12 @@ hexagonal, indexed = HexConv(8, mask=mask, use_bias=False), IndexedConv(8, lst_t
 for layer, some in ((hexagonal, array), (indexed, pixels)):
     layer.build(some.shape)
     layer.set_weights([kernel])
-
-# %%
 results = {"shifted": shifted_convolution(array, kernel), "masked kernel": masked_convolution(array, kernel)}
 results = {name: lst.from_array(np.asarray(some), "axial", axis=1) for name, some in results.items()}
-results |= {"by table": np.asarray(indexed_convolution(pixels, lst_table, kernel)), "IndexedConv": np.asarray(indexed(pixels))}
+results |= {
+    "by table": np.asarray(indexed_convolution(pixels, lst_table, kernel)),
+    "IndexedConv": np.asarray(indexed(pixels)),
+}
 expected = lst.from_array(np.asarray(hexagonal(array)), "axial", axis=1)
 for name, some in results.items():
     print(f"{name:14s}{np.abs(some - expected).max() / np.abs(expected).max():.0e} of the largest number, from HexConv")
@@ -661,8 +670,6 @@ steps = {
     "IndexedConv": training_step(lambda x, k: indexed.stateless_call([k], [], x)[0], pixels, kernel),
     "published": training_step(published, pixels.transpose(0, 2, 1), kernel),
 }
-
-# %%
 taken = {name: [] for name in steps}
 for _ in range(profile.pick(full=10, quick=2)):
     for name, step in steps.items():
@@ -727,9 +734,7 @@ with tasks.check("Task 5"):
     assert sorted(answer.tolist()) == list(range(7)), "Each pixel is needed once: a turn is a permutation."
     light = np.eye(7)[4]  # on the right
     assert not np.array_equal(light[answer], light), "The light on the right has not moved: turn by 60°."
-    assert np.argmax(light[answer]) != 1, (
-        "That is clockwise: at each place, look where its light comes from, 60° back."
-    )
+    assert np.argmax(light[answer]) != 1, "That is clockwise: at each place, look where its light comes from, 60° back."
     assert np.argmax(light[answer]) == 6, "The light on the right goes to the upper right, 60° further."
     assert np.array_equal(answer, [2, 0, 5, 3, 1, 6, 4]), "The middle stays, all others go one step around."
     wide = geometry.hexagon(3, 50.0)
@@ -793,11 +798,12 @@ plt.show()
 
 # %%
 for name, way in ways.items():
-    both = [ellipse_of(way.to_square(some).reshape(len(some), -1).astype(float), way.positions) for some in (inside, inside[:, turn])]
+    both = [
+        ellipse_of(way.to_square(some).reshape(len(some), -1).astype(float), way.positions)
+        for some in (inside, inside[:, turn])
+    ]
     change = [np.std(after / before) for before, after in zip(*both)]
     print(f"{name:14s}length changes by {change[0]:.1%}, width by {change[1]:.1%}")
-
-# %%
 layer = HexConv(4, mask=layout.mask("axial"), use_bias=False)
 given = np.log1p(charge[:50])[..., None].astype("f4")
 
