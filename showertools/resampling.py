@@ -31,7 +31,7 @@ from scipy import sparse, spatial
 from showertools import _checks, geometry
 from showertools.camera import Camera, check_images
 
-__all__ = ["METHODS", "Resampling", "as_stored", "interpolated", "moments", "oversampled", "rebinned"]
+__all__ = ["METHODS", "Resampling", "all_ways", "as_stored", "interpolated", "moments", "oversampled", "rebinned"]
 
 Float = NDArray[np.float64]
 Integer = NDArray[np.intp]
@@ -258,6 +258,18 @@ def interpolated(camera: Camera, method: str = "linear", side: float | None = No
     square, corner = np.nonzero((pixel < camera.n_pixels) & (weight > _ROUNDING))
     share = weight[square, corner] * side**2 / _area(camera)
     return _resampling(camera, square, pixel[square, corner], share, shape, side, centre)
+
+
+def all_ways(camera: Camera) -> dict[str, Resampling]:
+    """Return all ways of this module by their names, squares as large as pixels where they are squares."""
+    return {
+        "axial array": as_stored(camera, "axial"),
+        "offset array": as_stored(camera, "offset"),
+        "oversampled": oversampled(camera),
+        "rebinned": rebinned(camera),
+        "nearest": interpolated(camera, "nearest"),
+        "linear": interpolated(camera, "linear"),
+    }
 
 
 def moments(charge: ArrayLike, positions: ArrayLike) -> tuple[Float, Float, Float]:
