@@ -31,7 +31,7 @@ from scipy import sparse, spatial
 from showertools import _checks, geometry
 from showertools.camera import Camera, check_images
 
-__all__ = ["METHODS", "Resampling", "as_stored", "interpolated", "oversampled", "rebinned"]
+__all__ = ["METHODS", "Resampling", "all_ways", "as_stored", "interpolated", "moments", "oversampled", "rebinned"]
 
 Float = NDArray[np.float64]
 Integer = NDArray[np.intp]
@@ -258,6 +258,54 @@ def interpolated(camera: Camera, method: str = "linear", side: float | None = No
     square, corner = np.nonzero((pixel < camera.n_pixels) & (weight > _ROUNDING))
     share = weight[square, corner] * side**2 / _area(camera)
     return _resampling(camera, square, pixel[square, corner], share, shape, side, centre)
+
+
+def all_ways(camera: Camera) -> dict[str, Resampling]:
+    """Return all ways of this module by their names, squares as large as pixels where they are squares."""
+    return {
+        "axial array": as_stored(camera, "axial"),
+        "offset array": as_stored(camera, "offset"),
+        "oversampled": oversampled(camera),
+        "rebinned": rebinned(camera),
+        "nearest": interpolated(camera, "nearest"),
+        "linear": interpolated(camera, "linear"),
+    }
+
+
+def moments(charge: ArrayLike, positions: ArrayLike) -> tuple[Float, Float, Float]:
+    """Return length, width and direction of images of any cells, as `hillas.hillas_parameters` defines them.
+
+    Parameters
+    ----------
+    charge : array_like
+        (n, S) charges that are not negative [p.e.].
+    positions : array_like
+        (S, 2) longitude and latitude of the cells [degrees].
+
+    Returns
+    -------
+    length, width, psi : numpy.ndarray
+        (n,) each [degrees], psi above -90 and up to 90; NaN for images without light.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or positions are not finite.
+    """
+    charge, positions = _checks.real(charge, "charge"), _checks.finite(positions, "positions")
+    if charge.ndim != 2 or positions.shape != (charge.shape[1], 2):
+        raise ValueError(
+            "`charge` and `positions` should have the shapes (n, S) and (S, 2). "
+            f"Received: {charge.shape} and {positions.shape}"
+        )
+    total = charge.sum(axis=1, keepdims=True)
+    share = charge / np.where(total > 0, total, np.nan)
+    x, y = (share @ positions).T
+    xx, yy, xy = (share @ product for product in (*(positions**2).T, positions.prod(axis=1)))
+    xx, yy, xy = xx - x * x, yy - y * y, xy - x * y
+    half_sum, half_difference = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+    length, width = (np.sqrt(np.maximum(half_sum + sign * half_difference, 0)) for sign in (1, -1))
+    return length, width, np.degrees(np.arctan2(2 * xy, xx - yy) / 2)
 
 
 def _resampling(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from showertools import camera, geometry, resampling
-from showertools.resampling import as_stored, interpolated, oversampled, rebinned
+from showertools import camera, geometry, hillas, resampling
+from showertools.resampling import as_stored, interpolated, moments, oversampled, rebinned
 
 
 def turned(degrees):
@@ -13,18 +13,11 @@ def turned(degrees):
 
 
 CAMERAS = {"small": camera.small(), "turned": turned(17.0)}
-WAYS = {
-    "axial": as_stored,
-    "offset": lambda cam: as_stored(cam, "offset"),
-    "oversampled": oversampled,
-    "rebinned": rebinned,
-    "linear": interpolated,
-    "nearest": lambda cam: interpolated(cam, "nearest"),
-}
+WAYS = resampling.all_ways(camera.small())
 
 
 def each(*names):
-    return pytest.mark.parametrize("way", names or WAYS)
+    return pytest.mark.parametrize("way", names or list(WAYS))
 
 
 @pytest.fixture
@@ -32,16 +25,16 @@ def image():
     return np.random.default_rng(1).random((3, camera.small().n_pixels)).astype(np.float32)
 
 
-@each("axial", "offset", "oversampled", "rebinned")
+@each("axial array", "offset array", "oversampled", "rebinned")
 @pytest.mark.parametrize("cam", CAMERAS.values(), ids=CAMERAS)
 def test_charge_is_conserved(way, cam):
-    np.testing.assert_allclose(WAYS[way](cam).matrix.sum(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(resampling.all_ways(cam)[way].matrix.sum(axis=0), 1, rtol=1e-5)
 
 
 @each()
 def test_an_even_image_stays_even_away_from_the_edge(way):
     cam = camera.small()
-    resampled = WAYS[way](cam)
+    resampled = resampling.all_ways(cam)[way]
     inside = np.hypot(*resampled.positions.T) < 1.0
     values = resampled.to_square(np.full((1, cam.n_pixels), 8.0))[0].ravel()[inside]
     np.testing.assert_allclose(values, 2 if way == "oversampled" else 8, rtol=1e-5)
@@ -50,7 +43,7 @@ def test_an_even_image_stays_even_away_from_the_edge(way):
 @each()
 @pytest.mark.parametrize("cam", CAMERAS.values(), ids=CAMERAS)
 def test_the_pointing_is_where_it_was(way, cam):
-    resampled = WAYS[way](cam)
+    resampled = resampling.all_ways(cam)[way]
     everything = resampled.to_square(np.ones((1, cam.n_pixels))).ravel()
     np.testing.assert_allclose(everything @ resampled.positions / everything.sum(), 0, atol=1e-6)
 
@@ -58,7 +51,7 @@ def test_the_pointing_is_where_it_was(way, cam):
 @each("rebinned", "linear", "nearest")
 @pytest.mark.parametrize("cam", CAMERAS.values(), ids=CAMERAS)
 def test_pixels_stay_where_they_are(way, cam):
-    resampled = WAYS[way](cam)
+    resampled = resampling.all_ways(cam)[way]
     total = resampled.matrix.sum(axis=0)
     found = (resampled.matrix.T @ resampled.positions)[total > 0] / total[total > 0, None]
     assert np.abs(found - cam.positions[total > 0]).max() < resampled.side / 2
@@ -150,6 +143,21 @@ def test_a_damaged_pixel_damages_only_its_squares(image):
     assert not np.isnan(array[1:]).any()
 
 
+def test_moments_are_those_of_hillas():
+    cam = turned(17.0)
+    charge = np.random.default_rng(3).random((5, cam.n_pixels)) ** 20
+    charge[4] = 0
+    expected = hillas.hillas_parameters(cam, charge)
+    for values, name in zip(moments(charge, cam.positions), ("length", "width", "psi"), strict=True):
+        np.testing.assert_allclose(values, expected[f"hillas_{name}"], rtol=1e-4, atol=1e-5)
+    assert np.isnan(moments(charge, cam.positions)[0]).tolist() == [False] * 4 + [True]
+
+
+def test_moments_known_on_paper():
+    length, width, psi = moments([[1, 1, 0], [0, 1, 1]], [[0, 0], [2, 0], [2, 2]])
+    np.testing.assert_allclose([length, width, psi], [[1, 1], [0, 0], [0, 90]], atol=1e-12)
+
+
 def test_no_image_is_no_array():
     assert rebinned(camera.small()).to_square(np.empty((0, 397))).shape == (0, 23, 25)
 
@@ -164,6 +172,7 @@ def test_no_image_is_no_array():
         (lambda: rebinned(camera.small(), side=0.0), "`side` should be a positive number"),
         (lambda: interpolated(camera.small(), "cubic"), "`method` should be one of linear, nearest"),
         (lambda: oversampled(camera.small()).to_square(np.ones((1, 7))), r"shape \(n, 397\)"),
+        (lambda: moments(np.ones((2, 3)), np.ones((2, 2))), r"shapes \(n, S\) and \(S, 2\)"),
         (lambda: oversampled(camera.small()).from_square(np.ones((46, 46))), r"shape \(n, 46, 46\)"),
     ],
 )
