@@ -2,8 +2,8 @@
 
     python notebooks/make_dl1_sample.py
 
-takes seconds. The events are those of `showertools.cherenkov`: gamma rays in one run, protons in the next. The layout is
-that of ctapipe's data model 7: tables of records as PyTables writes them, units in attributes, charges and times as
+takes seconds. The events are those of `showertools.cherenkov`: gamma rays in one run, protons in the next. The layout
+is that of ctapipe's data model 7: tables of records as PyTables writes them, units in attributes, charges and times as
 whole numbers. Pixels are numbered from the middle of the camera outwards, not as in `camera.lst`; numbers of events
 begin anew in each run; no two tables list the events in the same order. It is compressed with gzip, which h5py reads.
 """
