@@ -20,9 +20,12 @@ from showertools import (
     cherenkov_light,
     datasets,
     dl1,
+    dl1_tables,
+    event_rates,
     geometry,
     hillas,
     metrics,
+    muon_rings,
     profile,
     tasks,
 )
@@ -55,19 +58,19 @@ import numpy as np
 model = cherenkov.TelescopeModel()
 camera = model.camera
 rng = np.random.default_rng(41)
-gamma = cherenkov.simulate_given(rng, 1.0, particle="gamma", core=(120.0, -60.0), model=model)
-proton = cherenkov.simulate_given(rng, 3.0, particle="proton", core=(-70.0, 60.0), offset=(0.3, 0.8), model=model)
+gamma = cherenkov.simulate_given(rng, 0.5, particle="gamma", core=(110.0, -50.0), model=model)
+proton = cherenkov.simulate_given(rng, 3.0, particle="proton", core=(-70.0, 60.0), offset=(0.4, -0.4), model=model)
 muon = cherenkov.simulate_muons(rng, 0.05, core=(4.0, 3.0), offset=(0.3, -0.2), model=model)
 print({name: gamma[name].shape for name in ("image", "peak_time", "true_energy")}, f"{camera.pitch:.3f}° a pixel")
 
 # %%
 figure, panels = plt.subplots(2, 3, figsize=(13.5, 8), layout="constrained")
-titles = ("gamma ray, 1 TeV", "proton, 3 TeV", "muon, 50 GeV")
+titles = ("gamma ray, 0.5 TeV", "proton, 3 TeV", "muon, 50 GeV")
 for (above, below), event, title in zip(panels.T, (gamma, proton, muon), titles):
     image, peak_time = event["image"][0, 0], event["peak_time"][0, 0]
     camera_plots.image(camera, image, limits=(0, 50), ax=above)
     shown = np.where(image > 6, peak_time, np.nan)
-    camera_plots.image(camera, shown, label="time [ns]", cmap="plasma", limits=(10, 30), ax=below)
+    camera_plots.image(camera, shown, label="time [ns]", cmap="plasma", limits=(14, 26), ax=below)
     above.set_title(title)
 plt.show()
 
@@ -120,13 +123,15 @@ plt.show()
 # 1. *picture*: pixels with at least the higher threshold of which at least `needed` neighbours have as much;
 # 2. *boundary*: pixels with at least the lower threshold that have a neighbour in the picture.
 #
-# What is kept is picture and boundary. `camera.neighbours` is a table (P, 6): the indices of the six neighbours of each
-# pixel, and -1 where there is none, at the edge.
+# What is kept is picture and boundary. `camera.neighbours` is a table (P, 6): the indices of the six neighbours of
+# each pixel, and -1 where there is none, at the edge.
 #
 # ### Task 1: clean an image
 #
 # Write `clean(image, neighbours, picture, boundary, needed)`: charges (P,), the table (P, 6), two thresholds and a
-# number of at least 1. Return the mask (P,) of type bool.
+# number of at least 1. Return the mask (P,) of type bool. Afterwards you compare it with
+# [`hillas.tailcuts_clean`](../showertools/hillas.py), which cleans whole batches, on gamma rays from a point in the
+# middle of the camera.
 
 
 # %%
@@ -167,13 +172,11 @@ with tasks.check("Task 1"):
         "Pixel 10 touches the boundary, not the picture: a boundary has no boundary of its own."
     )
     assert not kept({7: 9.0, 8: 9.0}, 2), "Count how many neighbours are bright: with `needed` = 2, one is too few."
-    given = rng.normal(6, 4, 1855)
-    before, rows = given.copy(), camera.neighbours.copy()
-    answer = clean(given, rows, 8.0, 4.0, 2)
-    assert np.array_equal(given, before) and np.array_equal(rows, camera.neighbours), (
-        "Leave image and table as they are."
-    )
-    assert np.array_equal(answer, hillas.tailcuts_clean(camera, given[None], 8, 4, 2)[0]), (
+    unchanged = rng.normal(6, 4, 1855), camera.neighbours
+    given = tuple(array.copy() for array in unchanged)
+    answer = clean(*given, 8.0, 4.0, 2)
+    assert all(map(np.array_equal, given, unchanged)), "Leave image and table as they are."
+    assert np.array_equal(answer, hillas.tailcuts_clean(camera, unchanged[0][None], 8, 4, 2)[0]), (
         "Small cameras work, the large one does not: do 19 pixels, or six neighbours of each, stand in your code?"
     )
 
@@ -221,11 +224,7 @@ def clean(image, neighbours, picture, boundary, needed):
     return core[:-1] | ((image >= boundary) & core[neighbours].any(axis=1))
 
 
-# %% [markdown]
-# Compare with [`hillas.tailcuts_clean`](../showertools/hillas.py), which cleans whole batches, on gamma rays from a
-# point in the middle of the camera.
-
-# %% tags=["expected"]
+# %%
 clean = tasks.solved(
     clean,
     otherwise=lambda image, neighbours, *thresholds: hillas.tailcuts_clean(camera, image[None], *thresholds)[0],
@@ -233,10 +232,12 @@ clean = tasks.solved(
 )
 point_source = replace(model, source_radius=0.0, spectral_index=-1.5)
 few = cherenkov.simulate(profile.pick(full=1_000, quick=200), seed=41, particle="gamma", model=point_source)
-images, masks = few["image"][:, 0], np.array([clean(one, camera.neighbours, 8, 4, 2) for one in few["image"][:, 0]])
+images = few["image"][:, 0]
+masks = np.array([clean(image, camera.neighbours, 8, 4, 2) for image in images])
 same = np.mean(masks == hillas.tailcuts_clean(camera, images, 8, 4, 2))
 print(f"{same:.2%} of all pixels as in the library; {np.mean(masks.any(axis=1)):.0%} of the images keep some light")
 
+# %% tags=["expected"]
 faint = np.argmin(np.abs(masks.sum(axis=1) - 25))  # an image that keeps about 25 pixels
 figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 camera_plots.image(camera, images[faint], ax=panels[0])
@@ -287,17 +288,17 @@ def moments(position, charge):
 # %% tags=["check"]
 with tasks.check("Task 2"):
     places = np.array([[2.0, 1.0], [0.0, 1.0], [1.0, 1.5], [1.0, 0.5]])
-    given = places.copy(), np.array([1.0, 1.0, 1.0, 1.0])
+    given = places.copy(), np.ones(4)
     answer = np.array(moments(*given), float)
     assert answer.shape == (6,), "Return six numbers: size, longitude, latitude, length, width, psi."
-    assert np.array_equal(given[0], places) and np.all(given[1] == 1), "Leave places and charges as they are."
+    assert all(map(np.array_equal, given, (places, np.ones(4)))), "Leave places and charges as they are."
     assert np.allclose(answer[:3], [4, 1, 1]), "The size is the sum of the charges, the centroid the mean place."
     assert not np.allclose(answer[3:5], [0.5, 0.125]), "Length and width are roots of the eigenvalues."
     assert not np.isclose(answer[3] ** 2, 2 / 3), "Divide by the size: by n - 1 is for samples, this is all the light."
     assert not np.isclose(abs(answer[5]), 90), "The long axis belongs to the larger eigenvalue; `eigh` has it last."
     assert np.allclose(answer[3:], [np.sqrt(0.5), np.sqrt(0.125), 0]), "Length √½, width √⅛, along the longitude."
     answer = np.array(moments(places, np.array([3.0, 1.0, 2.0, 2.0])))
-    assert np.isclose(answer[0], 8) and np.allclose(answer[1:3], [1.25, 1]), "Weight the centroid by the charges."
+    assert np.allclose(answer[:3], [8, 1.25, 1]), "Weight the centroid by the charges."
     assert np.isclose(answer[3], np.sqrt(0.4375)), "Weight the covariance by the charges, too, around their centroid."
     for angle in (30.0, -60.0, 90.0):
         turn = np.radians(angle)
@@ -308,7 +309,7 @@ with tasks.check("Task 2"):
             "ψ lies between -90° and 90°: an axis that points back is the same axis."
         )
         assert np.isclose(np.cos(2 * np.radians(turned - angle)), 1), (
-            f"Turned by {angle:g}°, the axis should be, too: ψ is the arctangent of latitude over longitude of the axis."
+            f"Turn the image by {angle:g}°, and its axis should turn, too: tan ψ is its latitude over its longitude."
         )
 
 
@@ -366,7 +367,10 @@ def moments(position, charge):
     return charge.sum(), *(charge @ position / charge.sum()), *np.sqrt(values[::-1]), psi
 
 
-# %% tags=["expected"]
+# %%
+NAMES = ("intensity", "fov_lon", "fov_lat", "length", "width", "psi")
+
+
 def known_moments(position, charge):
     """The same from the library, for pixels of our camera."""
     image = np.zeros((1, camera.n_pixels), np.float32)
@@ -375,7 +379,7 @@ def known_moments(position, charge):
     return tuple(float(found[f"hillas_{name}"][0]) for name in NAMES)
 
 
-NAMES = ("intensity", "fov_lon", "fov_lat", "length", "width", "psi")
+# %%
 moments = tasks.solved(moments, otherwise=known_moments, task="Task 2")
 parameters = hillas.hillas_parameters(camera, images, masks, few["peak_time"][:, 0])
 good = np.flatnonzero(masks.sum(axis=1) > 2)
@@ -383,6 +387,7 @@ yours = np.array([moments(camera.positions[masks[one]], images[one, masks[one]].
 library = np.stack([parameters[f"hillas_{name}"][good] for name in NAMES], axis=1)
 print("largest difference:", dict(zip(NAMES, np.abs(yours - library).max(axis=0).round(4).tolist())))
 
+# %% tags=["expected"]
 bright = np.argmin(np.abs(masks.sum(axis=1) - 60))
 axes = camera_plots.image(camera, images[bright], mask=masks[bright])
 camera_plots.ellipse(parameters, bright, ax=axes)
@@ -390,8 +395,8 @@ axes.plot(0, 0, "w*", markersize=12, markeredgecolor="k")
 plt.show()
 
 # %% [markdown]
-# The ellipse has two lengths and two widths as half axes. Its axis passes by the source, the star. How closely it does
-# depends on how long and bright the image is: lesson 42 reconstructs directions.
+# The ellipse has two lengths and two widths as half axes. Its axis passes by the source, the star. How closely it
+# does depends on how long and bright the image is: lesson 42 reconstructs directions.
 
 # %% [markdown]
 # ## What the parameters know
@@ -422,25 +427,31 @@ print(f"with an ellipse: {gammas['valid'].mean():.0%} of the gamma rays, {proton
 
 # %% [markdown]
 # First the size against the energy, for three ranges of impact. Then the distance between centroid and source, which
-# is in the middle, against the impact. The line is $b/D$, with the distance $D$ to the maximum of a shower of 0.5 TeV.
+# is in the middle, against the impact. The line is $b/D$, with the distance $D$ to the maximum of a shower of 0.5
+# TeV.
 
 # %%
 energy, impact = gammas["true_energy"], gammas["true_impact_distance"]
+contained = gammas["valid"] & (gammas["leakage_intensity_width_2"] < 0.2)  # not cut off by the camera's edge
 depth = cherenkov_light.RADIATION_LENGTH * np.log(500 / 0.085)  # of the maximum, along the axis [g/cm²]
 sine = np.sin(np.radians(model.pointing_alt))
 height = (atmosphere.height_at_depth(depth * sine) - model.site_altitude) / sine
+bright_enough = contained & (energy > 0.1)
+power, _ = np.polyfit(
+    *np.log([array[bright_enough & (impact < 100)] for array in (energy, gammas["hillas_intensity"])]), 1
+)
+print(f"the maximum is {height / 1000:.1f} km away; near the axis, the size goes as E^{power:.2f} above 0.1 TeV")
 
+# %%
 figure, panels = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
 for (low, high), color in zip(((20, 100), (140, 180), (220, 260)), ("#0072b2", "#009e73", "#d55e00")):
-    here = gammas["valid"] & (impact > low) & (impact < high)
+    here = contained & (impact > low) & (impact < high)
     panels[0].plot(energy[here], gammas["hillas_intensity"][here], ".", ms=2, color=color, label=f"{low} to {high} m")
 panels[0].plot([0.03, 10], [110, 110 / 0.03 * 10], "k--", linewidth=1, label="proportional to E")
 panels[0].set(xlabel="energy [TeV]", ylabel="size [p.e.]", xscale="log", yscale="log")
 panels[0].legend(title="impact", markerscale=4)
-contained = gammas["valid"] & (gammas["leakage_intensity_width_2"] < 0.2)
-points = panels[1].scatter(
-    impact[contained], gammas["hillas_r"][contained], s=2, c=np.log10(energy[contained]), cmap="viridis"
-)
+known = {"s": 2, "c": np.log10(energy[contained]), "cmap": "viridis"}
+points = panels[1].scatter(impact[contained], gammas["hillas_r"][contained], **known)
 panels[1].plot([0, 300], np.degrees([0, 300 / height]), "k--", linewidth=1, label=f"impact / {height / 1000:.1f} km")
 panels[1].set(xlabel="impact [m]", ylabel="distance of the centroid from the source [°]", ylim=(0, 2.5))
 figure.colorbar(points, ax=panels[1], label=r"$\log_{10}(E/\mathrm{TeV})$")
@@ -450,9 +461,9 @@ plt.show()
 # %% [markdown]
 # Left: the size grows with the energy, a little faster than in proportion, because showers of more energy reach
 # deeper, and because cleaning takes a larger share from faint images. Within the light pool (blue) it hardly depends
-# on the impact; outside it does. So size alone is not the energy: you need the impact as well. Right: the impact is in
-# the image, as its distance from the source. Beyond 120 m points fall below the line, since light that reaches that
-# far comes from higher up; high energies (yellow) are above, since their maximum is lower.
+# on the impact; outside it does. So size alone is not the energy: you need the impact as well. Right: the impact is
+# in the image, as its distance from the source. Beyond 120 m points fall below the line, since light that reaches
+# that far comes from higher up; high energies (yellow) are above, since their maximum is lower.
 #
 # And the particle? Compare lengths and widths for gamma rays and protons of the same size.
 
@@ -485,14 +496,16 @@ plt.show()
 # The axis passes by the source, but on which side of the ellipse is it? The light from the top is more concentrated
 # than that from the lower end, so the tail of the image, its **skewness**, points away from the source. Time knows it
 # independently. Near the axis ($b$ small), light from the lower end arrives first: the particles outrun their own
-# light. Far away, it has the longer detour, and arrives last. Between the two lies a distance at which the whole image
-# flashes up at once.
+# light. Far away, it has the longer detour, and arrives last. Between the two lies a distance at which the whole
+# image flashes up at once.
 #
 # ### Task 3: the time gradient
 #
 # Write `time_gradient(along, time, weight)`: places along the axis (K,) [degrees], times (K,) [ns] and weights (K,).
 # Return the slope [ns/degree] of the straight line $t = a + s\,x$ with the least weighted sum of squares. The
-# variance of a time is about proportional to one over the charge, so you will give the charges as weights.
+# variance of a time is about proportional to one over the charge, so you will give the charges as weights. The
+# library does not weigh; it leaves out the pixels that fit worst, among them those in which the night sky was
+# brighter than the shower.
 
 
 # %%
@@ -510,7 +523,7 @@ with tasks.check("Task 3"):
     given = places.copy(), late.copy(), np.array([1.0, 1.0, 1.0, 0.0])
     answer = time_gradient(*given)
     assert np.ndim([] if answer is None else answer) == 0, "Return one number, the slope."
-    assert np.array_equal(given[0], places) and np.array_equal(given[1], late), "Leave places and times as they are."
+    assert all(map(np.array_equal, given[:2], (places, late))), "Leave places and times as they are."
     assert not np.isclose(answer, 0.5), "That is degrees per nanosecond: the time stands on the left."
     assert not np.isclose(answer, 20.0), "That is the time at 0: return the slope."
     assert not np.isclose(answer, 26.0), "The line need not go through the origin: it has an intercept."
@@ -554,11 +567,7 @@ def time_gradient(along, time, weight):
     return np.polyfit(time, along, 1, w=np.sqrt(weight))[0]
 
 
-# %% [markdown]
-# Look at one image, and compare with the library. It does not weigh; it leaves out the pixels that fit worst, among
-# them those in which the night sky was brighter than the shower.
-
-# %% tags=["expected"]
+# %%
 time_gradient = tasks.solved(
     time_gradient, otherwise=lambda x, t, w: np.polyfit(x, t, 1, w=np.sqrt(w))[0], task="Task 3"
 )
@@ -569,7 +578,9 @@ centroid = np.array([parameters["hillas_fov_lon"][one], parameters["hillas_fov_l
 along = (camera.positions[kept] - centroid) @ [np.cos(psi), np.sin(psi)]
 time, charge = few["peak_time"][one, 0, kept], images[one, kept]
 slope = time_gradient(along, time, charge)
+print(f"your slope {slope:.2f} ns/°, the library's {parameters['timing_slope'][one]:.2f} ns/°")
 
+# %% tags=["expected"]
 figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 points = axes.scatter(along, time, c=charge, cmap="viridis")
 middle = np.average(time, weights=charge) - slope * np.average(along, weights=charge)
@@ -577,7 +588,6 @@ axes.axline((0, middle), slope=slope, color="k", linewidth=1)
 axes.set(xlabel="place along the axis [°]", ylabel="time [ns]")
 figure.colorbar(points, ax=axes, label="charge [p.e.]")
 plt.show()
-print(f"your slope {slope:.2f} ns/°, the library's {parameters['timing_slope'][one]:.2f} ns/°")
 
 # %% [markdown]
 # Now all gamma rays. `outward` turns each axis so that it points away from the source: then slope and skewness have a
@@ -586,20 +596,24 @@ print(f"your slope {slope:.2f} ns/°, the library's {parameters['timing_slope'][
 # %%
 psi = np.radians(gammas["hillas_psi"])
 outward = np.sign(gammas["hillas_fov_lon"] * np.cos(psi) + gammas["hillas_fov_lat"] * np.sin(psi))
-signed = {name: gammas[name] * outward for name in ("timing_slope", "hillas_skewness")}
+gradient, skewness = gammas["timing_slope"] * outward, gammas["hillas_skewness"] * outward
+long_enough = contained & (gammas["morphology_n_pixels"] > 5)
 edges = np.arange(0, 301, 20.0)
+
+
+def against_impact(values, here, metric):
+    return metrics.binned(0 * values[here], values[here], impact[here], edges, metric=metric, n_resamples=50)
+
+
+# %%
 figure, panels = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
 for (low, high), color in zip(((0.05, 0.2), (0.2, 0.8), (0.8, 5)), ("#0072b2", "#009e73", "#d55e00")):
-    here = contained & (energy > low) & (energy < high) & (gammas["morphology_n_pixels"] > 5)
-    slopes = signed["timing_slope"][here]
-    bins = metrics.binned(0 * slopes, slopes, impact[here], edges, metric=lambda zero, values: np.median(values))
+    here = long_enough & (energy > low) & (energy < high)
+    bins = against_impact(gradient, here, lambda zero, values: np.median(values))
     panels[0].plot(bins["centre"], bins["value"], "o-", ms=4, color=color, label=f"{low:g} to {high:g} TeV")
-here = contained & (gammas["morphology_n_pixels"] > 5)
-for (name, label), color in zip(
-    {"hillas_skewness": "skewness", "timing_slope": "time gradient"}.items(), ("k", "#cc79a7")
-):
-    right = (signed[name][here] > 0).astype(float)
-    bins = metrics.binned(0 * right, right, impact[here], edges, metric=metrics.bias)
+    print(f"{low:4} to {high:3} TeV: no gradient at {np.interp(0, bins['value'][1:9], bins['centre'][1:9]):.0f} m")
+for values, label, color in ((skewness, "skewness", "k"), (gradient, "time gradient", "#cc79a7")):
+    bins = against_impact(1.0 * (values > 0), long_enough, metrics.bias)
     bars = [bins["value"] - bins["low"], bins["high"] - bins["value"]]
     panels[1].errorbar(bins["centre"], bins["value"], yerr=bars, fmt="o-", ms=4, color=color, label=label)
 panels[0].axhline(0, color="0.6", linewidth=0.8)
@@ -621,21 +635,17 @@ plt.show()
 # events does that, and what is recorded of the sky? Weigh the simulated events such that they come as they do in
 # nature: gamma rays with the spectrum of the Crab Nebula, $2.83\cdot10^{-11}\,E^{-2.62}$ per cm² s TeV above 0.5 TeV,
 # and protons with $0.11\,E^{-2.72}$ per m² s sr TeV, both continued down to 0.02 TeV.
-
+# [`event_rates`](../showertools/event_rates.py) gives the rate for which each event stands: the flux at its energy,
+# times area and solid angle, over the density of the energies that were drawn.
 
 # %%
-def rates(events, flux):
-    """Rate for which each simulated event stands [1/s], by a flux per m², s and TeV."""
-    true_energy = events["true_energy"].astype(float)
-    (low, high), power = point_source.energy, point_source.spectral_index
-    drawn = (power + 1) * true_energy**power / (high ** (power + 1) - low ** (power + 1))  # density of the energies
-    area = np.pi * point_source.impact_radius**2 * sine  # the ground as the source sees it
-    return flux(true_energy) * area / (len(true_energy) * drawn)
-
-
-cone = 2 * np.pi * (1 - np.cos(np.radians(point_source.proton_cone)))
-rate = {"gamma rays": rates(gammas, lambda e: 2.83e-7 * e**-2.62)}
-rate["protons"] = rates(protons, lambda e: 0.11 * cone * e**-2.72)
+rate = {
+    kind: event_rates.of_events(events["true_energy"], particle=particle, model=point_source)
+    for (kind, (events, _)), particle in zip(KINDS.items(), ("gamma", "proton"))
+}
+for kind, (events, _) in KINDS.items():
+    triggers, cleaned = (rate[kind][events[which]].sum() for which in ("triggered", "valid"))
+    print(f"{kind}: {triggers:.3g} triggers a second, {cleaned:.3g} with an ellipse")
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(13.5, 3.7), layout="constrained")
@@ -649,7 +659,6 @@ for kind, (events, color) in KINDS.items():
     valid = events["valid"]
     of_size = np.histogram(events["hillas_intensity"][valid], sizes, weights=of_each[valid])[0]
     panels[2].stairs(of_size / np.diff(np.log10(sizes)), sizes, color=color)
-    print(f"{kind}: {of_each[triggered].sum():.3g} triggers a second, {of_each[valid].sum():.3g} after cleaning")
 panels[0].set(xlabel="energy [TeV]", ylabel="share that triggers", xscale="log")
 panels[1].set(
     xlabel="energy [TeV]", ylabel=r"rate per $\log_{10}E$ [1/s]", xscale="log", yscale="log", ylim=(1e-3, 1e4)
@@ -670,9 +679,9 @@ plt.show()
 # ## A DL1 file
 #
 # Real telescopes deliver events in files. What comes after calibration, images and their parameters, is called *data
-# level 1*; ctapipe and lstchain write it as HDF5. The file below has this layout. Its events come from our simulation,
-# since no file of a telescope is small and free enough to ship; set `path` to a file of your own, and the same cells
-# read it.
+# level 1*; ctapipe and lstchain write it as HDF5. The file below has this layout. Its events come from our
+# simulation, since no file of a telescope is small and free enough to ship; set `path` to a file of your own, and the
+# same cells read it.
 
 # %%
 path = datasets.data_file("showers.dl1.h5")  # or a file of ctapipe or lstchain
@@ -691,9 +700,9 @@ for table in (image_table, shower_table):
 #
 # ### Task 4: whose truth is it?
 #
-# Write `rows_of(wanted, there)`: two arrays of whole numbers, (n, 2) and (m, 2), with run and event in each row. Return
-# for each row of `wanted` the number of the row of `there` that equals it, (n,), or -1 if there is none. No row of
-# `there` stands in it twice.
+# Write `rows_of(wanted, there)`: two arrays of whole numbers, (n, 2) and (m, 2), with run and event in each row.
+# Return for each row of `wanted` the number of the row of `there` that equals it, (n,), or -1 if there is none. No
+# row of `there` stands in it twice.
 
 
 # %%
@@ -711,8 +720,9 @@ with tasks.check("Task 4"):
     there = np.array([[1, 7], [2, 5], [1, 5], [2, 7], [1, 900]])
     given = wanted.copy(), there.copy()
     answer = rows_of(*given)
-    assert np.array_equal(given[0], wanted) and np.array_equal(given[1], there), "Leave both tables as they are."
-    assert getattr(answer, "shape", None) == (4,) and answer.dtype.kind == "i", "Return n whole numbers, (n,)."
+    assert all(map(np.array_equal, given, (wanted, there))), "Leave both tables as they are."
+    assert getattr(answer, "shape", None) == (4,), "Return one number for each row of `wanted`, an array (n,)."
+    assert answer.dtype.kind == "i", "Numbers of rows are whole numbers."
     assert not np.array_equal(answer, [0, 0, 4, 1]), "Event 7 is in both runs: compare run and event."
     assert not np.array_equal(np.sort(answer), answer), (
         "Keep the order of `wanted`: a sorted join scrambles the images."
@@ -721,7 +731,7 @@ with tasks.check("Task 4"):
     assert np.array_equal(rows_of(np.array([[3, 7], [1, 5], [1, 8]]), there), [-1, 2, -1]), "-1 where there is none."
     large = np.array([[5, 2], [6, 1], [1, 100_002], [4, 10**9]])
     assert np.array_equal(rows_of(large[::-1], large), [3, 2, 1, 0]), (
-        "Numbers of events may be as large as they like: do not squeeze run and event into one number that is too small."
+        "Numbers of events may be as large as they like: run and event squeezed into one number may collide."
     )
 
 
@@ -752,12 +762,9 @@ def rows_of(wanted, there):
 
 
 # %% tags=["expected"]
-def known_rows(wanted, there):
-    same = (wanted[:, None] == there).all(axis=2)
-    return np.where(same.any(axis=1), same.argmax(axis=1), -1)
-
-
-rows_of = tasks.solved(rows_of, otherwise=known_rows, task="Task 4")
+rows_of = tasks.solved(
+    rows_of, otherwise=lambda wanted, there: dl1_tables.matching_rows(wanted.T, there.T, shower_table), task="Task 4"
+)
 keys = [np.stack([table["obs_id"], table["event_id"]], axis=1).astype(int) for table in (image_table, shower_table)]
 events = dl1.read(path)
 matched = shower_table["true_energy"][rows_of(*keys)]
@@ -774,9 +781,9 @@ plt.show()
 # Left: no relation at all, and no error message. Right: size grows with energy, for gamma rays in a narrow band, for
 # protons in a wide one.
 #
-# `dl1.read` does this for all tables, turns units into those of the course, fixed point into p.e., and keeps a row for
-# each image, NaN where cleaning has left nothing. `dl1.camera` reads where the pixels are; their order is not ours.
-# Your functions need nothing else:
+# `dl1.read` does this for all tables, turns units into those of the course, fixed point into p.e., and keeps a row
+# for each image, NaN where cleaning has left nothing. `dl1.camera` reads where the pixels are; their order is not
+# ours. Your functions need nothing else:
 
 # %%
 own_camera = dl1.camera(path, int(events["tel_id"][0])).in_telescope_frame()
@@ -837,6 +844,10 @@ rings = muons["image"][:, 0]
 #
 # This is linear in $2a$, $2b$ and the bracket: least squares finds them, with no start value (I. Kåsa 1976). Write
 # `fit_circle(position, charge)`: places (K, 2) and charges (K,), which are the weights. Return $a$, $b$ and $R$.
+#
+# Then [`muon_rings`](../showertools/muon_rings.py) fits all cleaned rings at once, and you compare their radii with
+# the Cherenkov angle. The curve is the angle at the telescope for the energy that muons have left, after 1.5 GeV lost
+# on 8 km of air.
 
 
 # %%
@@ -858,7 +869,7 @@ with tasks.check("Task 5"):
     given = circle.copy(), np.arange(1.0, 10.0)
     answer = np.array(fit_circle(*given), float)
     assert answer.shape == (3,), "Return three numbers: a, b and R."
-    assert np.array_equal(given[0], circle) and given[1][0] == 1, "Leave places and charges as they are."
+    assert all(map(np.array_equal, given, (circle, np.arange(1.0, 10.0)))), "Leave places and charges as they are."
     assert not np.allclose(answer[:2], [1.0, -0.5]), "The factors of x and y are 2a and 2b: halve them."
     assert np.allclose(answer[:2], [0.5, -0.25]), (
         "The centre is not right. On an arc it is not the mean of the places; are there three unknowns, x² + y² = …?"
@@ -914,37 +925,33 @@ def fit_circle(position, charge):
     return a, b, np.sqrt(c + a**2 + b**2)
 
 
-# %% [markdown]
-# Fit the cleaned rings, and compare their radii with the Cherenkov angle. The curve is the angle at the telescope for
-# muons of the energy that they have left, after 1.5 GeV lost on 8 km of air.
-
-
-# %% tags=["expected"]
+# %%
 def known_circle(position, charge):
-    middle = np.average(position, axis=0, weights=charge)
-    terms, root = np.column_stack([position - middle, np.ones(len(position))]), np.sqrt(charge)
-    *half, rest = np.linalg.lstsq(terms * root[:, None], ((position - middle) ** 2).sum(axis=1) * root, rcond=None)[
-        0
-    ] / [2, 2, 1]
-    return *(middle + half), np.sqrt(rest + np.dot(half, half))
+    """The same from the library, for pixels of our camera."""
+    image = np.zeros((1, camera.n_pixels), np.float32)
+    image[0, [np.argmin(np.hypot(*(camera.positions - one).T)) for one in position]] = charge
+    return tuple(float(values[0]) for values in muon_rings.fit(camera, image, image > 0).values())
 
 
 fit_circle = tasks.solved(fit_circle, otherwise=known_circle, task="Task 5")
 ring_masks = hillas.tailcuts_clean(camera, rings, 6, 3, 2)
-circles = np.array([fit_circle(camera.positions[on], ring[on].astype(float)) for ring, on in zip(rings, ring_masks)])
+circles = muon_rings.fit(camera, rings, ring_masks)
+yours = fit_circle(camera.positions[ring_masks[0]], rings[0, ring_masks[0]].astype(float))
+print("yours:", np.round(yours, 4), "the library's:", np.round([values[0] for values in circles.values()], 4))
 
+# %% tags=["expected"]
 figure, panels = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(1, 1.2))
 camera_plots.image(camera, rings[0], mask=ring_masks[0], ax=panels[0])
-panels[0].add_patch(plt.Circle(circles[0, :2], circles[0, 2], fill=False, color="w", linestyle="--"))
-grid = np.geomspace(10, 1000, 200)  # GeV
-theory = cherenkov_light.cherenkov_angle(model.site_altitude, grid - 1.5, mass=cherenkov_light.MUON_MASS)
-panels[1].plot(1000 * muons["true_energy"], circles[:, 2], ".", ms=4, color="#0072b2", label="fitted rings")
-panels[1].plot(grid, theory, "k", linewidth=1, label="Cherenkov angle at the telescope")
+panels[0].add_patch(plt.Circle(yours[:2], yours[2], fill=False, color="w", linestyle="--"))
+lengths, left = circles["muonring_radius"], np.geomspace(0.01, 1, 200)
+theory = cherenkov_light.cherenkov_angle(model.site_altitude, 1000 * left - 1.5, mass=cherenkov_light.MUON_MASS)
+panels[1].plot(1000 * muons["true_energy"], lengths, ".", ms=4, color="#0072b2", label="fitted rings")
+panels[1].plot(1000 * left, theory, "k", linewidth=1, label="Cherenkov angle at the telescope")
 panels[1].set(xlabel="energy [GeV]", ylabel="radius [°]", xscale="log", ylim=(0.9, 1.3))
 panels[1].legend()
 plt.show()
 fast = muons["true_energy"] > 0.05
-print(f"above 50 GeV: {np.median(circles[fast, 2]):.3f}°; at the telescope {theory[-1]:.3f}°")
+print(f"above 50 GeV: {np.nanmedian(lengths[fast]):.3f}°; at the telescope {theory[-1]:.3f}°")
 
 # %% [markdown]
 # The radii follow the curve, 0.02° below it: the light comes from the last 500 m of the path, where the air is up to
@@ -965,13 +972,8 @@ def efficiency_of(images):
 
     ### BEGIN SOLUTION
     def typical_light(some):
-        light = []
-        for image, on in zip(some, hillas.tailcuts_clean(camera, some, 6, 3, 2)):
-            if on.sum() > 40:
-                a, b, radius = fit_circle(camera.positions[on], image[on].astype(float))
-                away = np.hypot(*(camera.positions - [a, b]).T) - radius
-                light.append(image[np.abs(away) < 0.3].sum())  # all pixels there: no threshold takes a share
-        return np.median(light)
+        found = muon_rings.fit(camera, some, hillas.tailcuts_clean(camera, some, 6, 3, 2))
+        return np.nanmedian(muon_rings.light(camera, some, found))  # all pixels there: no threshold takes a share
 
     return model.efficiency * typical_light(images) / typical_light(rings)
     ### END SOLUTION
@@ -984,7 +986,8 @@ with tasks.check("Task 6"):
     before = [images.copy() for images in recorded]
     found = [efficiency_of(images) for images in recorded]
     assert all(map(np.array_equal, recorded, before)), "Leave the images as they are."
-    assert np.ndim(found[0]) == 0 and np.isfinite(found[0]), "Return one number."
+    assert [np.ndim(value) for value in found] == [0, 0], "Return one number."
+    assert np.all(np.isfinite(found)), "Not a number: are there images of which nothing is left?"
     ratio = np.array(found) / truth
     assert not np.allclose(ratio, 1 / 0.15, rtol=0.15), "That is compared with your simulation: times its efficiency."
     assert not np.allclose(found[0], found[1], rtol=0.1), "Two telescopes, one twice as good, and the same answer?"
@@ -1003,9 +1006,8 @@ def efficiency_of(images):
 # %% tags=["wrong"]
 # hint: the same answer
 def efficiency_of(images):
-    masks = hillas.tailcuts_clean(camera, images, 6, 3, 2)
-    radius = [fit_circle(camera.positions[on], image[on].astype(float))[2] for image, on in zip(images, masks)]
-    return model.efficiency * np.median(radius) / np.median(circles[:, 2])
+    found = muon_rings.fit(camera, images, hillas.tailcuts_clean(camera, images, 6, 3, 2))
+    return model.efficiency * np.nanmedian(found["muonring_radius"]) / np.nanmedian(circles["muonring_radius"])
 
 
 # %% tags=["wrong"]
@@ -1018,9 +1020,7 @@ def efficiency_of(images):
 
 
 # %% tags=["result"]
-efficiency_of = tasks.solved(
-    efficiency_of, otherwise=lambda images: 0.15 * np.median(images.sum(axis=1)) / np.median(rings.sum(axis=1))
-)
+efficiency_of = tasks.solved(efficiency_of, otherwise=lambda images: np.nan, task="Task 6")
 n_nights = profile.pick(full=6, quick=2)
 for value in (0.10, 0.12, 0.18):
     nights = [simulate_muons(300, 415 + night, replace(model, efficiency=value)) for night in range(n_nights)]
@@ -1032,23 +1032,24 @@ for value in (0.10, 0.12, 0.18):
 # %% [markdown]
 # ## What you learned
 #
-# - An image is the track of light of a shower: its place tells the impact, its size the energy, its shape the particle,
-#   its times which end is the top.
-# - Cleaning trades faint light for less noise. In tables of neighbours, -1 means none, and NumPy takes it for the last.
+# - An image is the track of light of a shower: its place tells the impact, its size the energy, its shape the
+#   particle, its times which end is the top.
+# - Cleaning trades faint light for less noise. In tables of neighbours, -1 means none, and NumPy takes it for the
+#   last.
 # - Tables of one file are joined by keys, never by the order of their rows, and images need the camera of their file.
 # - Muons are the lamp that telescopes are calibrated with.
 #
 # ## Go further
 #
-# - Vary the thresholds of the cleaning. Count images of the night sky alone that survive (`core=(3000, 0)`), and gamma
-#   rays of 30 GeV that are lost. Which thresholds would you take?
+# - Vary the thresholds of the cleaning. Count images of the night sky alone that survive (`core=(3000, 0)`), and
+#   gamma rays of 30 GeV that are lost. Which thresholds would you take?
 # - Improve Task 6: fit how the light varies along the ring, from where the muon hit the mirror, and divide by it.
 # - Two telescopes 100 m apart see a shower twice: where do the axes of the two images cross?
 #
 # ## References
 #
-# - A. M. Hillas, *Cerenkov light images of EAS produced by primary gamma rays and by nuclei*, Proc. 19th International
-#   Cosmic Ray Conference 3 (1985) 445.
+# - A. M. Hillas, *Cerenkov light images of EAS produced by primary gamma rays and by nuclei*, Proc. 19th
+#   International Cosmic Ray Conference 3 (1985) 445.
 # - H. J. Völk, K. Bernlöhr, *Imaging very high energy gamma-ray telescopes*, Exp. Astron. 25 (2009) 173,
 #   [doi:10.1007/s10686-009-9151-z](https://doi.org/10.1007/s10686-009-9151-z).
 # - M. Gaug et al., *Using muon rings for the calibration of the Cherenkov Telescope Array: a systematic review of the
@@ -1056,9 +1057,9 @@ for value in (0.10, 0.12, 0.18):
 #   [doi:10.3847/1538-4365/ab2123](https://doi.org/10.3847/1538-4365/ab2123).
 # - I. Kåsa, *A circle fitting procedure and its error analysis*, IEEE Trans. Instrum. Meas. IM-25 (1976) 8,
 #   [doi:10.1109/TIM.1976.6312298](https://doi.org/10.1109/TIM.1976.6312298).
-# - F. Aharonian et al. (HEGRA), *The Crab Nebula and Pulsar between 500 GeV and 80 TeV*, Astrophys. J. 614 (2004) 897,
-#   [doi:10.1086/423931](https://doi.org/10.1086/423931); the protons: Phys. Rev. D 59 (1999) 092003,
+# - F. Aharonian et al. (HEGRA), *The Crab Nebula and Pulsar between 500 GeV and 80 TeV*, Astrophys. J. 614 (2004)
+#   897, [doi:10.1086/423931](https://doi.org/10.1086/423931); the protons: Phys. Rev. D 59 (1999) 092003,
 #   [doi:10.1103/PhysRevD.59.092003](https://doi.org/10.1103/PhysRevD.59.092003).
-# - H. Abe et al., *Observations of the Crab Nebula and Pulsar with the Large-sized Telescope prototype of the Cherenkov
-#   Telescope Array*, Astrophys. J. 956 (2023) 80,
+# - H. Abe et al., *Observations of the Crab Nebula and Pulsar with the Large-sized Telescope prototype of the
+#   Cherenkov Telescope Array*, Astrophys. J. 956 (2023) 80,
 #   [doi:10.3847/1538-4357/ace89d](https://doi.org/10.3847/1538-4357/ace89d).
