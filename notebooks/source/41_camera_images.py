@@ -397,8 +397,7 @@ plt.show()
 # %% [markdown]
 # The ellipse has two lengths and two widths as half axes. Its axis passes by the source, the star. How closely it
 # does depends on how long and bright the image is: lesson 42 reconstructs directions.
-
-# %% [markdown]
+#
 # ## What the parameters know
 #
 # Simulate gamma rays from the middle of the camera, and protons from all directions within 5°, between 0.02 and 20
