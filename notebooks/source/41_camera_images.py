@@ -8,7 +8,7 @@
 # - read a DL1 file in ctapipe's layout without giving events to the wrong showers,
 # - measure the efficiency of a telescope with the rings of muons.
 #
-# **Time** 50 min reading, 90 min tasks; runs in 3 min on two CPU cores.
+# **Time** 50 min reading, 90 min tasks; runs in 2 min on two CPU cores.
 # **You need** least squares ([lesson 11](11_linear_regression.ipynb)), and what a shower is
 # ([lesson 31](31_footprints.ipynb)).
 
@@ -76,10 +76,10 @@ plt.show()
 
 # %% [markdown]
 # Above: the charge of each pixel, in photoelectrons (p.e.). The gamma ray is a narrow ellipse that points to the
-# middle of the camera, where it came from. The proton has made several showers that fly apart: an irregular image. A
-# muon flies straight through the mirror; what it radiates in its last 500 m makes a ring, with the radius of the
-# Cherenkov angle. Below: when the light came, for pixels of more than 6 p.e.; the others show the night sky at any
-# time.
+# middle of the camera, where it came from. The proton has made several showers that fly apart: an irregular image.
+# One of its muons flew through the mirror: what a muon radiates in its last 500 m makes a ring, whose radius is the
+# Cherenkov angle. Right: a muon alone. Below: when the light came, for pixels of more than 6 p.e.; the others show
+# the night sky at any time.
 #
 # ## Light on the ground
 #
@@ -87,7 +87,7 @@ plt.show()
 # photons that reach a square metre: what is in the camera, over the mirror's area and efficiency.
 
 # %%
-n_each = profile.pick(full=40, quick=5)
+n_each = profile.pick(full=60, quick=5)
 distance = np.arange(10.0, 300.0, 20.0)
 azimuth = rng.uniform(0, 2 * np.pi, (len(distance), n_each))
 cores = (distance[:, None, None] * np.stack([np.cos(azimuth), np.sin(azimuth)], axis=-1)).reshape(-1, 2)
@@ -110,7 +110,7 @@ plt.show()
 # Up to 110 m, the light of the faint showers is the same everywhere; then it falls, to a fifth at 290 m. That is the
 # edge of the light pool. Light from 10 km above the sea leaves at 0.74° and lands 100 m away; light from lower down
 # leaves at larger angles, but has less far to go: it lands at about the same distance. Showers of 1 TeV reach lower,
-# and are brighter near the core. Per TeV, all three give much the same light at more than 100 m: the amount of light
+# and are brighter near the core. Beyond 120 m, all three give much the same light per TeV: the amount of light
 # measures the energy.
 #
 # ## Cleaning
@@ -420,7 +420,7 @@ def simulate(n_events, particle, seed):
 
 
 # %%
-n_gammas, n_protons = profile.pick(full=(20_000, 30_000), quick=(1_000, 1_500))
+n_gammas, n_protons = profile.pick(full=(20_000, 30_000), quick=(800, 1_200))
 gammas, protons = simulate(n_gammas, "gamma", 411), simulate(n_protons, "proton", 412)
 print(f"with an ellipse: {gammas['valid'].mean():.0%} of the gamma rays, {protons['valid'].mean():.0%} of the protons")
 
@@ -458,11 +458,11 @@ panels[1].legend()
 plt.show()
 
 # %% [markdown]
-# Left: the size grows with the energy, a little faster than in proportion, because showers of more energy reach
-# deeper, and because cleaning takes a larger share from faint images. Within the light pool (blue) it hardly depends
-# on the impact; outside it does. So size alone is not the energy: you need the impact as well. Right: the impact is
-# in the image, as its distance from the source. Beyond 120 m points fall below the line, since light that reaches
-# that far comes from higher up; high energies (yellow) are above, since their maximum is lower.
+# Left: the size grows faster than in proportion to the energy, since showers of more energy reach deeper, and
+# cleaning takes a larger share from faint images. Within the light pool (blue) the impact changes it little; outside,
+# a lot. So size alone is not the energy: you need the impact as well. Right: the impact is in the image, as its
+# distance from the source. Beyond 120 m most points fall below the line, since light that reaches that far comes from
+# higher up; high energies (yellow) lie above low ones, since their maximum is lower.
 #
 # And the particle? Compare lengths and widths for gamma rays and protons of the same size.
 
@@ -478,7 +478,7 @@ for panel, (name, (label, end)) in zip(panels, columns.items()):
     for kind, (events, color) in KINDS.items():
         size = events["hillas_intensity"]
         here = events["valid"] & (size > 200) & (size < 2000) & (events["leakage_intensity_width_2"] < 0.2)
-        bins = np.arange(0.5, end) if name == "morphology_n_islands" else np.linspace(0, end, 41)
+        bins = np.arange(0.5, end) if name == "morphology_n_islands" else np.linspace(0, end, 26)
         panel.hist(events[name][here], bins, density=True, histtype="step", linewidth=1.5, color=color, label=kind)
         print(f"{label:12s} {kind:10s} mean {events[name][here].mean():.3f}, {here.sum():5d} images")
     panel.set(xlabel=label, ylabel="density")
@@ -487,8 +487,8 @@ plt.show()
 
 # %% [markdown]
 # Protons are wider and longer on average, and fall apart into islands: their secondaries fly at angles to each other.
-# But the distributions overlap. Many protons look like gamma rays, and there are a thousand times as many of them.
-# How far one gets with forests of decisions is lesson 42, with networks lesson 44.
+# But the distributions overlap. Many protons look like gamma rays, and a telescope records hundreds of times as many
+# of them. How far one gets with forests of decisions is lesson 42, with networks lesson 44.
 #
 # ## Head or tail: what time tells
 #
@@ -570,7 +570,7 @@ def time_gradient(along, time, weight):
 time_gradient = tasks.solved(
     time_gradient, otherwise=lambda x, t, w: np.polyfit(x, t, 1, w=np.sqrt(w))[0], task="Task 3"
 )
-far = parameters["valid"] & (few["true_impact_distance"][:, 0] > 130) & (parameters["hillas_intensity"] > 300)
+far = parameters["valid"] & (few["true_impact_distance"][:, 0] > 170) & (parameters["hillas_intensity"] > 300)
 one = np.flatnonzero(far)[0]
 psi, kept = np.radians(parameters["hillas_psi"][one]), masks[one]
 centroid = np.array([parameters["hillas_fov_lon"][one], parameters["hillas_fov_lat"][one]])
@@ -623,10 +623,12 @@ for panel in panels:
 plt.show()
 
 # %% [markdown]
-# Left: negative near the axis, positive far away; the sign changes at 85 to 105 m, nearer for high energies, whose
-# light comes from lower down. Right: the skewness points away from the source for nearly all images of near showers,
-# the time gradient only beyond 110 m, and backwards near the axis. They complement each other: where one of them is
-# weak, beyond 150 m, the other is right.
+# Left: negative near the axis, positive far away. The sign changes at 76 m for the highest energies, whose light
+# comes from lower down, and at 112 m for the lowest. Right: the skewness points away from the source in 80 to 90 % of
+# the images between 30 and 170 m; further out cleaning leaves too little of the tail, and it fails. The time gradient
+# is backwards in 95 % of the images nearer than 70 m, and right in 98 % beyond 170 m. So each helps where the other
+# does not. Which of the two to believe, the distance of the centroid cannot say as long as you do not know the
+# source: a forest or a network weighs them.
 #
 # ## Trigger and rates
 #
@@ -669,18 +671,19 @@ panels[0].legend()
 plt.show()
 
 # %% [markdown]
-# Left: all gamma rays above 1 TeV within 300 m trigger, hardly any below 0.03 TeV: the light of such showers is 2
-# photons per m². Protons of the same energy have a third of the light, and most of them are too far off the field of
-# view. Middle: the **energy threshold** of a telescope is where the rate of recorded gamma rays has its maximum, here
-# at 0.04 TeV. Right: the sizes. At each size, protons are several hundred times as many as the gamma rays of one of
-# the brightest sources of the sky. (The Crab's true spectrum is flatter below 0.1 TeV: fewer gamma rays than here.)
+# Left: all gamma rays above 1 TeV within 300 m trigger, below 0.03 TeV one in twelve: such showers give 2 photons per
+# m². Of the protons of 1 TeV a fifth does. Part of their energy goes into particles that radiate little, and many
+# come from beside the field of view. Middle: the **energy threshold** of a telescope is where the rate of recorded
+# gamma rays has its maximum, here at 0.04 TeV. Right: the sizes. At each size there are some hundreds of protons for
+# each gamma ray of one of the brightest sources of the sky. (Below 0.1 TeV the Crab's true spectrum is flatter, with
+# fewer gamma rays than here; and nuclei and electrons come on top of the protons.)
 #
 # ## A DL1 file
 #
 # Real telescopes deliver events in files. What comes after calibration, images and their parameters, is called *data
-# level 1*; ctapipe and lstchain write it as HDF5. The file below has this layout. Its events come from our
-# simulation, since no file of a telescope is small and free enough to ship; set `path` to a file of your own, and the
-# same cells read it.
+# level 1*; ctapipe and lstchain write it as HDF5. The file below has this layout, that of ctapipe's data model 7, but
+# its events come from our simulation. Set `path` to another file: `dl1.about`, `dl1.read` and `dl1.camera` take files
+# of ctapipe, old and new, and of lstchain.
 
 # %%
 path = datasets.data_file("showers.dl1.h5")  # or a file of ctapipe or lstchain
@@ -845,7 +848,7 @@ rings = muons["image"][:, 0]
 # `fit_circle(position, charge)`: places (K, 2) and charges (K,), which are the weights. Return $a$, $b$ and $R$.
 #
 # Then [`muon_rings`](../showertools/muon_rings.py) fits all cleaned rings at once, and you compare their radii with
-# the Cherenkov angle. The curve is the angle at the telescope for the energy that muons have left, after 1.5 GeV lost
+# the Cherenkov angle. The curve is the angle at the telescope for the energy that muons have left, after 1.2 GeV lost
 # on 8 km of air.
 
 
@@ -943,7 +946,7 @@ figure, panels = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width
 camera_plots.image(camera, rings[0], mask=ring_masks[0], ax=panels[0])
 panels[0].add_patch(plt.Circle(yours[:2], yours[2], fill=False, color="w", linestyle="--"))
 lengths, left = circles["muonring_radius"], np.geomspace(0.01, 1, 200)
-theory = cherenkov_light.cherenkov_angle(model.site_altitude, 1000 * left - 1.5, mass=cherenkov_light.MUON_MASS)
+theory = cherenkov_light.cherenkov_angle(model.site_altitude, 1000 * left - 1.2, mass=cherenkov_light.MUON_MASS)
 panels[1].plot(1000 * muons["true_energy"], lengths, ".", ms=4, color="#0072b2", label="fitted rings")
 panels[1].plot(1000 * left, theory, "k", linewidth=1, label="Cherenkov angle at the telescope")
 panels[1].set(xlabel="energy [GeV]", ylabel="radius [°]", xscale="log", ylim=(0.9, 1.3))
@@ -954,8 +957,8 @@ print(f"above 50 GeV: {np.nanmedian(lengths[fast]):.3f}°; at the telescope {the
 
 # %% [markdown]
 # The radii follow the curve, 0.02° below it: the light comes from the last 500 m of the path, where the air is up to
-# 6 % thinner than at the mirror. Rings far from the curve are arcs of muons at the mirror's edge, or hit something
-# else in the image.
+# 6 % thinner than at the mirror. The few rings far from the curve are arcs: muons at the mirror's edge, of whose ring
+# cleaning leaves a part.
 #
 # ### Task 6: how clean is the mirror?
 #
