@@ -150,7 +150,9 @@ def clean(image, neighbours, picture, boundary, needed):
 
 # %% tags=["check"]
 with tasks.check("Task 1"):
-    table = geometry.hexagon(2, 1.0).neighbours  # 19 pixels in rows of 3, 4, 5, 4, 3; pixels 7 to 11 are the middle row
+    table = geometry.hexagon(
+        2, 1.0
+    ).neighbours.copy()  # 19 pixels in rows of 3, 4, 5, 4, 3; pixels 7 to 11 are the middle row
     pixels = np.arange(19)
 
     def kept(charges, needed):
@@ -731,7 +733,7 @@ with tasks.check("Task 4"):
     )
     assert np.array_equal(there[answer], wanted), "`there[rows]` should be `wanted`, row by row."
     assert np.array_equal(rows_of(np.array([[3, 7], [1, 5], [1, 8]]), there), [-1, 2, -1]), "-1 where there is none."
-    large = np.array([[5, 2], [6, 1], [1, 100_002], [4, 10**9]])
+    large = np.array([[2, 2], [6, 1], [1, 100_002], [4, 10**9]])
     assert np.array_equal(rows_of(large[::-1], large), [3, 2, 1, 0]), (
         "Numbers of events may be as large as they like: run and event squeezed into one number may collide."
     )
@@ -993,8 +995,8 @@ with tasks.check("Task 6"):
     ratio = np.array(found) / truth
     assert not np.allclose(ratio, 1 / 0.15, rtol=0.15), "That is compared with your simulation: times its efficiency."
     assert not np.allclose(found[0], found[1], rtol=0.1), "Two telescopes, one twice as good, and the same answer?"
-    assert not (ratio[0] < 0.96 and ratio[1] > 1.02), (
-        "Too low for the poor mirror, too high for the good one: thresholds of the cleaning take a share of the light."
+    assert ratio[0] > ratio[1] - 0.05, (
+        "Lower for the poor mirror than for the good one: thresholds of the cleaning take a share of the light."
     )
     assert np.allclose(ratio, 1, atol=0.05), f"Off by {100 * np.abs(ratio - 1).max():.0f} %: are some rings no rings?"
 
@@ -1023,7 +1025,7 @@ def efficiency_of(images):
 
 # %% tags=["result"]
 efficiency_of = tasks.solved(efficiency_of, otherwise=lambda images: np.nan, task="Task 6")
-n_nights = profile.pick(full=6, quick=2)
+n_nights = profile.pick(full=5, quick=2)
 for value in (0.10, 0.12, 0.18):
     nights = [simulate_muons(300, 415 + night, replace(model, efficiency=value)) for night in range(n_nights)]
     found = [efficiency_of(night["image"][:, 0]) for night in nights]
