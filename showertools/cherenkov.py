@@ -39,6 +39,7 @@ __all__ = [
     "simulate",
     "simulate_chunk",
     "simulate_given",
+    "simulate_muons",
 ]
 
 Float = NDArray[np.float64]
@@ -46,6 +47,10 @@ Float = NDArray[np.float64]
 CHUNK_SIZE = 256
 """Events in a chunk: so many that two threads do not wait for each other, so few that memory stays flat. Changing it
 changes the events of a seed."""
+MUON_ENERGY_LIMITS = (0.001, 10.0)
+"""Lowest and highest energy of a muon that comes alone [TeV]. Our choice."""
+HIGHEST_MUON = 20_000.0
+"""Greatest height above the sea where such a muon is made [m]. Our choice."""
 UNITS = {
     "image": "p.e.",
     "peak_time": "ns",
@@ -212,7 +217,78 @@ def simulate_given(
     _checks.generator(rng)
     check_model(model)
     check_particle(particle)
-    energy = np.atleast_1d(_checks.in_range(energy, "energy", *ENERGY_LIMITS, "TeV"))
+    return _simulate(rng, _given(energy, ENERGY_LIMITS, offset, core), particle, model)
+
+
+def simulate_muons(
+    rng: np.random.Generator,
+    energy: ArrayLike,
+    *,
+    offset: ArrayLike = (0.0, 0.0),
+    core: ArrayLike = (0.0, 0.0),
+    start_height: float = 10_000.0,
+    model: TelescopeModel = TelescopeModel(),  # noqa: B008 (frozen)
+) -> Events:
+    """Simulate single muons that are given, as far showers leave them: their images are rings and arcs.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    energy : array_like
+        (n,) or a number, where the muon is made [TeV], between 0.001 and 10.
+    offset : array_like
+        (n, 2) or (2,): longitude and latitude in the telescope frame from which the muon comes [degrees], at most 15°
+        from the pointing. It is the middle of the ring.
+    core : array_like
+        (n, 2) or (2,): where its path meets the ground, to the north and to the west [m].
+    start_height : float
+        Height above the sea where it is made [m], above the site and at most 20 km.
+    model : TelescopeModel
+        Parameters of the telescopes.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As `simulate` returns them, without what is known of a shower alone: `true_h_first_int` and
+        `true_shower_primary_id`.
+
+    Raises
+    ------
+    ValueError
+        As `simulate_given`.
+
+    Examples
+    --------
+    >>> ring = simulate_muons(np.random.default_rng(1), 0.05, core=(3.0, 0.0))
+    >>> bool(ring["triggered"][0, 0])
+    True
+    """
+    _checks.generator(rng)
+    check_model(model)
+    given = _given(energy, MUON_ENERGY_LIMITS, offset, core)
+    lowest = np.nextafter(model.site_altitude, np.inf)
+    height = float(_checks.in_range(start_height, "start_height", lowest, HIGHEST_MUON, "m"))
+    sky = _sky(given, model)
+    views = _views(sky, given.core, model)
+    n, start = len(given.energy), (height - model.site_altitude) / views.cosine
+    flat, no_lag = np.zeros((n, 2)), np.zeros(n)
+    muons = cherenkov_showers.Muons(np.arange(n), given.energy * 1e3, flat, flat, start, no_lag)
+    light = cherenkov_photons.from_muons(rng, muons, views, model)
+    return _recorded(rng, light, given, views, model) | _truth(given, sky, model)
+
+
+class _Primaries(NamedTuple):
+    """What comes: energies [TeV] (n,), directions [degrees] and cores [m], (n, 2) each."""
+
+    energy: Float
+    offset: Float
+    core: Float
+
+
+def _given(energy: ArrayLike, limits: tuple[float, float], offset: ArrayLike, core: ArrayLike) -> _Primaries:
+    """Return what is given as arrays of equal length; raise `ValueError` if something does not fit."""
+    energy = np.atleast_1d(_checks.in_range(energy, "energy", *limits, "TeV"))
     if energy.ndim != 1:
         raise ValueError(f"`energy` should have the shape (n,) or be a number. Received: shape {energy.shape}")
     vectors = {name: _checks.finite(values, name) for name, values in (("offset", offset), ("core", core))}
@@ -224,16 +300,7 @@ def simulate_given(
             raise ValueError(f"`{name}` should have the shape (2,) or ({n}, 2). Received: {values.shape}")
     if np.any(np.hypot(*vectors["offset"].T) > WIDEST_ANGLE):
         raise ValueError(f"`offset` should be at most {WIDEST_ANGLE:g} degrees from the pointing. Received: {offset!r}")
-    given = (np.broadcast_to(values, (n, 2)) for values in vectors.values())
-    return _simulate(rng, _Primaries(np.broadcast_to(energy, n), *given), particle, model)
-
-
-class _Primaries(NamedTuple):
-    """What comes: energies [TeV] (n,), directions [degrees] and cores [m], (n, 2) each."""
-
-    energy: Float
-    offset: Float
-    core: Float
+    return _Primaries(np.broadcast_to(energy, n), *(np.broadcast_to(values, (n, 2)) for values in vectors.values()))
 
 
 def _draw_energy(rng: np.random.Generator, size: int, model: TelescopeModel) -> Float:
@@ -249,8 +316,7 @@ def _draw_energy(rng: np.random.Generator, size: int, model: TelescopeModel) -> 
 
 def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model: TelescopeModel) -> Events:
     """Let the primaries come; returns what `simulate` returns."""
-    longitude, latitude = given.offset.T
-    sky = telescope_frame.to_sky(longitude, latitude, model.pointing_alt, model.pointing_az)
+    sky = _sky(given, model)
     views = _views(sky, given.core, model)
     if particle == "gamma":
         showers = cherenkov_showers.gammas(rng, given.energy)
@@ -260,9 +326,23 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
         showers, muons, first_depth = cherenkov_showers.protons(rng, given.energy, views.cosine, model)
         muon_light = cherenkov_photons.from_muons(rng, muons, views, model)
     light = itertools.chain(muon_light, cherenkov_photons.from_showers(rng, showers, views, model))
+    events = _recorded(rng, light, given, views, model) | _truth(given, sky, model)
+    first_height = cherenkov_showers.height_at(first_depth, views.cosine, model)
+    events["true_h_first_int"] = first_height.astype(np.float32)
+    events["true_shower_primary_id"] = np.full(len(given.energy), PARTICLES[particle], np.int32)
+    return events
+
+
+def _recorded(
+    rng: np.random.Generator,
+    light: Iterator[cherenkov_photons.Photoelectrons],
+    given: _Primaries,
+    views: cherenkov_photons.Views,
+    model: TelescopeModel,
+) -> Events:
+    """Return what the telescopes make of the light."""
     signals = cherenkov_camera.collect(rng, light, given.offset, model)
     pictures = cherenkov_camera.record(rng, signals, model)
-
     shape = len(given.energy), model.n_telescopes
     of_pixels = (*shape, model.camera.n_pixels)
     return {
@@ -271,18 +351,10 @@ def _simulate(rng: np.random.Generator, given: _Primaries, particle: str, model:
         "triggered": pictures.triggered.reshape(shape),
         "true_image_sum": signals.number.sum(axis=1).reshape(shape),
         "true_impact_distance": np.linalg.norm(views.impact, axis=2).astype(np.float32),
-        **_truth(given, sky, first_depth, views, model),
-        "true_shower_primary_id": np.full(len(given.energy), PARTICLES[particle], np.int32),
     }
 
 
-def _truth(
-    given: _Primaries,
-    sky: tuple[Float, Float],
-    first_depth: Float,
-    views: cherenkov_photons.Views,
-    model: TelescopeModel,
-) -> Events:
+def _truth(given: _Primaries, sky: tuple[Float, Float], model: TelescopeModel) -> Events:
     n_events = len(given.energy)
     truth = {
         "true_energy": given.energy,
@@ -290,11 +362,16 @@ def _truth(
         "true_az": sky[1],
         "true_core_x": given.core[:, 0],
         "true_core_y": given.core[:, 1],
-        "true_h_first_int": cherenkov_showers.height_at(first_depth, views.cosine, model),
         "telescope_pointing_altitude": np.full(n_events, model.pointing_alt),
         "telescope_pointing_azimuth": np.full(n_events, model.pointing_az),
     }
     return {name: values.astype(np.float32) for name, values in truth.items()}
+
+
+def _sky(given: _Primaries, model: TelescopeModel) -> tuple[Float, Float]:
+    """Return altitudes and azimuths from which the particles come [degrees]."""
+    longitude, latitude = given.offset.T
+    return telescope_frame.to_sky(longitude, latitude, model.pointing_alt, model.pointing_az)
 
 
 def _views(sky: tuple[Float, Float], core: Float, model: TelescopeModel) -> cherenkov_photons.Views:

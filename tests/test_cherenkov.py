@@ -333,3 +333,49 @@ def test_numbers_and_arrays_are_taken():
     )
     np.testing.assert_allclose(found["true_energy"], [0.1, 0.2, 0.3])
     assert len(cherenkov.simulate_given(np.random.default_rng(1), 0.1, particle="gamma", model=SMALL)["image"]) == 1
+
+
+# --- single muons ----------------------------------------------------------------------------------------------------
+
+
+def test_a_muon_makes_a_ring_around_where_it_comes_from():
+    found = cherenkov.simulate_muons(np.random.default_rng(1), [0.1, 0.2], core=(4.0, 0.0), offset=(0.3, -0.2))
+    assert set(found) == set(cherenkov.UNITS) - {"true_h_first_int", "true_shower_primary_id"}
+    assert np.all(found["triggered"])
+    np.testing.assert_allclose(found["true_energy"], [0.1, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(found["true_impact_distance"], 4, rtol=0.07)  # seen at 70°
+    from_middle = np.hypot(*(DEFAULT.camera.positions - [0.3, -0.2]).T)
+    for image in found["image"][:, 0]:
+        bright = image > 8
+        assert bright.sum() > 80
+        assert from_middle[bright].mean() == pytest.approx(1.19, abs=0.02)  # 1.21° at the ground, less higher up
+        assert image.sum() == pytest.approx(found["true_image_sum"].mean(), rel=0.2)
+
+
+def test_the_light_of_a_ring_goes_with_the_efficiency_and_ends_beside_the_mirror():
+    half = dataclasses.replace(DEFAULT, efficiency=DEFAULT.efficiency / 2)
+    core = np.zeros((40, 2))
+    bright, faint = (
+        cherenkov.simulate_muons(np.random.default_rng(1), 0.1, core=core, model=model)["true_image_sum"].mean()
+        for model in (DEFAULT, half)
+    )
+    assert bright / faint == pytest.approx(2, rel=0.03)
+    far = cherenkov.simulate_muons(np.random.default_rng(1), 0.1, core=core + 170.0)
+    assert not np.any(far["triggered"])
+    assert np.all(far["true_image_sum"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"energy": 20.0}, r"`energy` should lie between 0\.001 and 10 TeV\. Received: 20"),
+        ({"start_height": 2200.0}, r"`start_height` should lie between 2200 and 2e\+04 m\. Received: 2200"),
+        ({"core": np.zeros((2, 3))}, r"`core` should have the shape \(2,\) or \(2, 2\)\. Received: \(2, 3\)"),
+        ({"model": None}, r"`model` should be a TelescopeModel\. Received: None"),
+        ({"rng": 1}, r"`rng` should be a numpy\.random\.Generator\. Received: 1"),
+    ],
+)
+def test_bad_muons(given, message):
+    arguments = {"rng": np.random.default_rng(1), "energy": 0.1} | given
+    with pytest.raises(ValueError, match=message):
+        cherenkov.simulate_muons(arguments.pop("rng"), arguments.pop("energy"), **arguments)
