@@ -15,7 +15,7 @@ from dl1_files import (
     write_table,
 )
 
-from showertools import dl1, dl1_tables
+from showertools import dl1, dl1_tables, downloads, hillas
 from showertools.storage import DatasetError
 
 
@@ -487,3 +487,30 @@ def test_images_are_those_that_were_written(tmp_path):
     np.testing.assert_array_equal(found["image"][7], row["image"])
     np.testing.assert_array_equal(found["image_mask"][7], row["image_mask"] != 0)
     np.testing.assert_array_equal(found["image"][7], images_of([900], 4)[0][0])
+
+
+# --- the file of lesson 41 -------------------------------------------------------------------------------------------
+
+
+def test_the_file_of_the_course_holds_what_its_images_say():
+    path = downloads.data_file("showers.dl1.h5")
+    events, camera = dl1.read(path), dl1.camera(path, 1).in_telescope_frame()
+    mask = hillas.tailcuts_clean(camera, events["image"], 8, 4, 2, workers=1)
+    np.testing.assert_array_equal(mask, events["image_mask"])
+    found = hillas.hillas_parameters(camera, events["image"], mask, workers=1)
+    for name in ("hillas_intensity", "hillas_fov_lon", "hillas_length", "hillas_width", "hillas_psi"):
+        np.testing.assert_allclose(found[name], events[name], rtol=1e-5, atol=1e-5, err_msg=name)
+    assert np.isnan(events["hillas_intensity"]).sum() == 24
+    seen = ~np.isnan(events["hillas_intensity"])
+    size, energy = (np.log(events[name][seen]) for name in ("hillas_intensity", "true_energy"))
+    assert np.corrcoef(size, energy)[0, 1] > 0.7  # each image has its own truth
+
+
+def test_no_two_tables_of_this_file_list_the_events_in_the_same_order():
+    with h5py.File(downloads.data_file("showers.dl1.h5")) as file:
+        tables = ("dl1/event/telescope/images/tel_001", "dl1/event/telescope/parameters/tel_001")
+        tables += ("simulation/event/subarray/shower", "dl1/event/subarray/trigger")
+        keys = [np.stack([file[name]["obs_id"], file[name]["event_id"]], axis=1) for name in tables]
+    for position, first in enumerate(keys):
+        np.testing.assert_array_equal(np.unique(first, axis=0), np.unique(keys[0], axis=0))
+        assert all(np.mean(np.all(first == other, axis=1)) < 0.1 for other in keys[position + 1 :])
