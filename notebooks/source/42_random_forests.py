@@ -685,7 +685,7 @@ check_events, check_found = chosen(events, ~learn), chosen(found, ~learn)
 
 def grown(learned_from, **settings):
     """Forests grown from some of the events."""
-    forests = telescope_forests.Forests(**settings)
+    forests = telescope_forests.Forests(rounds=profile.pick(full=300, quick=30), **settings)
     return forests.fit(chosen(found, learned_from), chosen(events, learned_from))
 
 
