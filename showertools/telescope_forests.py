@@ -18,7 +18,8 @@ arrives later, and describes the image along and across. "Ahead" then means in t
 
 Source: number of trees, depth and leaves are those of the standard chain of LSTs (H. Abe et al., ApJ 956 (2023) 80,
 doi:10.3847/1538-4357/ace89d); L. Breiman, Machine Learning 45 (2001) 5, doi:10.1023/A:1010933404324 for forests and
-answers out of bag. Oriented axes, `max_features` and boosted trees are our choice.
+answers out of bag. Oriented axes, `max_features` and everything about boosted
+trees are our choice.
 """
 
 from __future__ import annotations
@@ -55,8 +56,6 @@ CHAINS: dict[str, dict[str, tuple[str, ...]]] = {
 """Whose answers each of the `QUESTIONS` is told, by the name of the chain; the others are told none."""
 TREES = ("forest", "boosted")
 """Kinds of trees: random forests, where each tree stands alone, or gradient boosting, where each mends the last."""
-ROUNDS = 300
-"""Boosted trees of each question. Our choice."""
 N_FOLDS = 4
 """Parts into which training showers of boosted trees are cut for answers out of fold. Our choice."""
 
@@ -128,6 +127,8 @@ class Forests:
         Not negative; each seed grows other trees.
     min_samples_leaf : int
         How many showers a leaf of a random forest holds at least; boosted trees keep scikit-learn's 20.
+    rounds : int
+        How many boosted trees there are for each question.
     remembered : bool
         Learn from answers to showers that the trees remember. It is wrong; see above.
     workers : int, optional
@@ -161,6 +162,7 @@ class Forests:
         features: str = "oriented",
         seed: int = 0,
         min_samples_leaf: int = 10,
+        rounds: int = 300,
         remembered: bool = False,
         workers: int | None = None,
     ) -> None:
@@ -174,6 +176,7 @@ class Forests:
         self.chain, self.trees, self.features = chain, trees, features
         self.seed = chunks.check_size(seed, "seed", minimum=0)
         self.min_samples_leaf = chunks.check_size(min_samples_leaf, "min_samples_leaf", minimum=1)
+        self.rounds = chunks.check_size(rounds, "rounds", minimum=1)
         self.remembered = bool(remembered)
         self.workers = chunks.check_workers(workers)
         self.models: dict[str, Any] = {}
@@ -271,7 +274,7 @@ class Forests:
     def _new(self, question: str, seed: int) -> Any:
         is_class = question in ("ahead", "particle")
         if self.trees == "boosted":
-            settings: dict[str, Any] = {"learning_rate": 0.05, "max_iter": ROUNDS, "random_state": seed}
+            settings: dict[str, Any] = {"learning_rate": 0.05, "max_iter": self.rounds, "random_state": seed}
             if is_class:
                 return HistGradientBoostingClassifier(**settings)
             return HistGradientBoostingRegressor(loss="absolute_error", **settings)
