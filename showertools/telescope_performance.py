@@ -272,10 +272,10 @@ def in_bins(
     energy, longitude, latitude = (
         _checks.finite(events[name], name)[is_gamma] for name in ("true_energy", "true_fov_lon", "true_fov_lat")
     )
-    reco_energy, *place = (
+    reco_energy, reco_longitude, reco_latitude = (
         _checks.real(estimates[name], name)[is_gamma] for name in ("reco_energy", "reco_fov_lon", "reco_fov_lat")
     )
-    distance = angular_distance(*place, longitude, latitude)
+    distance = angular_distance(reco_longitude, reco_latitude, longitude, latitude)
     measures: dict[str, tuple[Any, Float, Float]] = {
         "angular_resolution": (lambda _, found: angular_resolution(found), 0 * distance, distance),
         "energy_bias": (energy_bias, energy, reco_energy),

@@ -883,9 +883,8 @@ def my_gammaness(learn_found, learn_is_gamma, check_found):
 # hint: is little
 def my_gammaness(learn_found, learn_is_gamma, check_found):
     trees = RandomForestClassifier(20, min_samples_leaf=10, random_state=1)
-    trees.fit(learn_found["hillas_phi"][:, None], learn_is_gamma)
-    found = trees.predict_proba(check_found["hillas_phi"][:, None])[:, 1]
-    return found - 0.2 * check_found["hillas_width"]
+    trees.fit(learn_found["hillas_r"][:, None], learn_is_gamma)
+    return trees.predict_proba(check_found["hillas_r"][:, None])[:, 1]
 
 
 # %% tags=["wrong"]
