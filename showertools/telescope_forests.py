@@ -145,11 +145,11 @@ class Forests:
     --------
     >>> from showertools import telescope_events
     >>> model = telescope_events.GAMMAS
-    >>> events = telescope_events.gammas_and_protons(200, 150, seed=1)
+    >>> events = telescope_events.gammas_and_protons(40, 30, seed=1)
     >>> found = telescope_events.parameters(events, model.camera)
     >>> kept = found["kept"]
     >>> events, found = ({name: values[kept] for name, values in some.items()} for some in (events, found))
-    >>> estimates = Forests("mixed", trees="boosted").fit(found, events).predict(found)
+    >>> estimates = Forests("mixed").fit(found, events).predict(found)
     >>> list(estimates)
     ['gammaness', 'reco_energy', 'reco_fov_lon', 'reco_fov_lat']
     """
