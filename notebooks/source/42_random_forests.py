@@ -709,8 +709,8 @@ for (trees, chain, remembered), seeds in sorted(of_chains.items()):
     print(f"{trees + ', ' + chain + ', wrong' * remembered:28s}" + "".join(f"{cell:>18s}" for cell in cells))
 
 # %% [markdown]
-# The order hardly matters. Being told energy and disp helps the forests a little, by 0.0015 in AUC, and boosted trees
-# by nothing that three seeds could show. But look at the wrong ones. Forests lose most of what they had gained, no
+# The order hardly matters. Being told energy and disp helps the forests a little, by 0.001 in AUC, and boosted trees
+# by nothing that three seeds could show. But look at the wrong ones. Forests lose what they had gained, not much
 # more: a leaf of ten showers cannot remember one. Boosted trees see all showers and mend what is left over; they
 # remember so well that they end far below the parallel chain.
 #
@@ -740,8 +740,8 @@ panels[1].set_xlabel("AUC lost where it is shuffled")
 plt.show()
 
 # %% [markdown]
-# The two do not agree, and neither is the truth. The leakage and the distance of the centroid from the middle look
-# important in training; but shuffle one of them, and nothing is lost, since other parameters say the same. Width,
+# The two do not agree, and neither is the truth. The place of the centroid across the axis, leakage and length look
+# important in training; but shuffle one of them, and little is lost, since other parameters say the same. Width,
 # size and concentration count in both. The answer `ahead` counts, though it is no property of the particle: protons
 # come from up to 5°, these gamma rays from up to 1.5°, and with the place of the centroid it tells where a shower
 # came from. Without the three parameters of the centroid's place, the AUC falls by 0.013, whatever the trees. That
@@ -814,9 +814,9 @@ for name, row in results.items():
 
 # %% [markdown]
 # This is the table to beat. In which words an image is described was worth more than the order of the chain, and
-# about as much as better trees: oriented parameters bring an eighth off the angle below 0.2 TeV, a fifth off the
-# energy above 1 TeV, and let a fifth fewer protons through. Boosted trees bring more than that in the energy, half of
-# it in protons, and hardly anything in the angle. A network that beats only the first row has found the symmetry of
+# about as much as better trees: oriented parameters bring a tenth off the angle below 0.2 TeV and off the
+# energy above 1 TeV, and let a fifth fewer protons through. Boosted trees bring a quarter off the energy above 1 TeV,
+# a sixth off the angle there, and little elsewhere. A network that beats only the first row has found the symmetry of
 # the camera, which you could have told it.
 #
 # ### Task 5: a better forest
