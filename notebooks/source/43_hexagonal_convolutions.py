@@ -801,11 +801,12 @@ print(f"convolving the turned image with the turned kernel: {difference:.0e} fro
 #
 # ## Hexagonal against square
 #
-# Does it matter to a network? Train the same small network to say where a gamma ray came from, longitude and
-# latitude, on images in five forms: hexagonal kernels on the axial array; by table; and square kernels on the axial
-# array as it is, on oversampled and on linearly interpolated images. Three convolutions, each with a pooling to every
-# second row and column, and two dense layers; the same showers, the same number of epochs, three seeds. A number
-# beside: what a network would get that always says the middle of the camera.
+# Does it matter to a network? Train the same small network
+# ([`hexagonal_networks`](../showertools/hexagonal_networks.py)) to say where a gamma ray came from, longitude and
+# latitude, on images in five forms: hexagonal kernels on the axial array; square kernels on the same array, on linearly
+# interpolated and on oversampled images; and by table. Three convolutions, two poolings to every second row and column,
+# and two dense layers; the same showers, the same number of epochs, three seeds. Oversampled arrays are twice as high
+# and as wide. They get a third pooling, so that the dense layers see maps of the same size, 6×6, in all of them.
 
 
 # %%
@@ -813,8 +814,8 @@ test_charge, test_delay, test_direction, test_energy = observe(profile.pick(full
 forms = {
     "hexagonal kernel": ("hexagonal", ways["axial array"]),
     "square kernel, axial array": ("square", ways["axial array"]),
-    "square kernel, oversampled": ("square", ways["oversampled"]),
     "square kernel, interpolated": ("square", ways["linear"]),
+    "square kernel, oversampled": ("square", ways["oversampled"]),
     "by table": ("indexed", None),
 }
 
@@ -848,7 +849,8 @@ for name, (kind, way) in forms.items():
     seen, test_seen = form(way, charge, delay), form(way, test_charge, test_delay)
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        some, seconds = trained(network(small, kind, seen.shape[1:]), seen, direction)
+        some = network(small, kind, seen.shape[1:], n_poolings=3 if name.endswith("oversampled") else 2)
+        some, seconds = trained(some, seen, direction)
         found[name].append((contained(some, test_seen, test_direction), seconds, some.count_params()))
 nothing = np.quantile(np.hypot(*test_direction.T), 0.68)
 
@@ -941,7 +943,7 @@ def steady_network():
 # %% tags=["wrong"]
 # hint: Too many parameters
 def steady_network():
-    return network(small, "indexed", (397, 2), 1)
+    return network(small, "indexed", (397, 2), n_outputs=1)
 
 
 # %%
