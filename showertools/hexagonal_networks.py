@@ -1,8 +1,8 @@
 """One small network for camera images in three forms: hexagonal kernels, a table of neighbours, square kernels.
 
-It is there to compare the forms, so all have the same layers: three convolutions of 16, 32 and 32 channels, each with a
-mean over a pixel and what is around it, at every second place of each direction; a dense layer of 64, and the outputs.
-All sizes are our choice.
+It is there to compare the forms, so all have the same layers: three convolutions of 16, 32 and 32 channels, after the
+first two of them a mean over a pixel and what is around it, at every second place of each direction; a dense layer of
+64, and the outputs. Arrays with more elements need one more mean to come to the same size. All sizes are our choice.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def array_input(way: Resampling, charge: ArrayLike, delay: ArrayLike) -> NDArray
     return _features(way.to_square(charge), way.to_square(charge * delay))
 
 
-def network(camera: Camera, kind: str, shape: tuple[int, ...], n_outputs: int = 2) -> keras.Sequential:
+def network(
+    camera: Camera, kind: str, shape: tuple[int, ...], *, n_poolings: int = 2, n_outputs: int = 2
+) -> keras.Sequential:
     """Return the network for one form of images, not compiled.
 
     Parameters
@@ -92,6 +94,8 @@ def network(camera: Camera, kind: str, shape: tuple[int, ...], n_outputs: int = 
         One of `KINDS`.
     shape : tuple of int
         Of one image: (H, W, C) for "hexagonal", of the axial array, and for "square"; (P, C) for "indexed".
+    n_poolings : int
+        After how many of the three convolutions there is a mean at every second place, the first ones.
     n_outputs : int
         How many numbers come out, at least 1.
 
@@ -114,35 +118,43 @@ def network(camera: Camera, kind: str, shape: tuple[int, ...], n_outputs: int = 
     if kind not in KINDS:
         raise ValueError(f"`kind` should be one of {', '.join(KINDS)}. Received: {kind!r}")
     chunks.check_size(n_outputs, "n_outputs", minimum=1)
-    parts = {"hexagonal": _hexagonal, "indexed": _indexed, "square": lambda _: _square()}[kind](camera)
+    if chunks.check_size(n_poolings, "n_poolings", minimum=0) > len(CHANNELS):
+        raise ValueError(f"`n_poolings` should be at most {len(CHANNELS)}. Received: {n_poolings!r}")
+    pooled = [number < n_poolings for number in range(len(CHANNELS))]
+    parts = {"hexagonal": _hexagonal, "indexed": _indexed, "square": _square}[kind](camera, pooled)
     last = [layers.Flatten(), layers.Dense(64, activation="relu"), layers.Dense(n_outputs)]
     return keras.Sequential([keras.Input(shape), *parts, *last])
 
 
-def _hexagonal(camera: Camera) -> list[Any]:
+def _hexagonal(camera: Camera, pooled: list[bool]) -> list[Any]:
     parts: list[Any] = []
     mask = camera.layout.mask("axial")
-    for channels in CHANNELS:
-        parts += [HexConv(channels, mask=mask, activation="relu"), HexPool(mask=mask)]
-        mask = parts[-1].pooled_mask
+    for channels, is_pooled in zip(CHANNELS, pooled, strict=True):
+        parts.append(HexConv(channels, mask=mask, activation="relu"))
+        if is_pooled:
+            parts.append(HexPool(mask=mask))
+            mask = parts[-1].pooled_mask
     return parts
 
 
-def _indexed(camera: Camera) -> list[Any]:
+def _indexed(camera: Camera, pooled: list[bool]) -> list[Any]:
     parts: list[Any] = []
     layout = camera.layout
-    for channels in CHANNELS:
+    for channels, is_pooled in zip(CHANNELS, pooled, strict=True):
         table = indexed_layers.neighbour_table(layout)
-        layout, kept = indexed_layers.every_second(layout)
-        parts += [IndexedConv(channels, table, activation="relu"), IndexedPool(table=table[kept])]
+        parts.append(IndexedConv(channels, table, activation="relu"))
+        if is_pooled:
+            layout, kept = indexed_layers.every_second(layout)
+            parts.append(IndexedPool(table=table[kept]))
     return parts
 
 
-def _square() -> list[Any]:
+def _square(_: Camera, pooled: list[bool]) -> list[Any]:
     parts: list[Any] = []
-    for channels in CHANNELS:
-        parts += [layers.Conv2D(channels, 3, padding="same", activation="relu")]
-        parts += [layers.AveragePooling2D(3, strides=2, padding="same")]
+    for channels, is_pooled in zip(CHANNELS, pooled, strict=True):
+        parts.append(layers.Conv2D(channels, 3, padding="same", activation="relu"))
+        if is_pooled:
+            parts.append(layers.AveragePooling2D(3, strides=2, padding="same"))
     return parts
 
 

@@ -47,21 +47,36 @@ def test_by_table_is_the_hexagonal_network(images):
     held = on_array.layers[1].pooled_mask
     np.testing.assert_allclose(first[0][:, held], first[1], atol=1e-6)
     convolutions = sum(7 * a * b + b for a, b in ((2, 16), (16, 32), (32, 32)))
-    assert sum(layer.count_params() for layer in on_pixels.layers[:6]) == convolutions
+    assert sum(layer.count_params() for layer in on_pixels.layers[:5]) == convolutions
 
 
 @pytest.mark.parametrize(
     ("kind", "shape"), [("hexagonal", (23, 23, 2)), ("indexed", (397, 2)), ("square", (46, 46, 2))]
 )
 def test_one_number_an_output_comes_out(kind, shape):
-    assert network(SMALL, kind, shape, 3).output_shape == (None, 3)
+    assert network(SMALL, kind, shape, n_outputs=3).output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "n_poolings", "last"),
+    [
+        ("hexagonal", (23, 23, 2), 2, (6, 6)),
+        ("indexed", (397, 2), 2, (27,)),
+        ("square", (46, 46, 2), 3, (6, 6)),
+        ("square", (23, 25, 2), 0, (23, 25)),
+    ],
+)
+def test_maps_shrink_with_each_pooling(kind, shape, n_poolings, last):
+    before_flatten = network(SMALL, kind, shape, n_poolings=n_poolings).layers[-4]
+    assert before_flatten.output.shape == (None, *last, 32)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: network(SMALL, "round", (23, 23, 2)), "`kind` should be one of"),
-        (lambda: network(SMALL, "square", (23, 23, 2), 0), "`n_outputs` should be"),
+        (lambda: network(SMALL, "square", (23, 23, 2), n_outputs=0), "`n_outputs` should be"),
+        (lambda: network(SMALL, "square", (23, 23, 2), n_poolings=4), "`n_poolings` should be at most 3"),
         (lambda: network(SMALL, "hexagonal", (46, 46, 2)), r"shape \(B, 23, 23, C\)"),
         (lambda: pixel_input(SMALL, np.ones((2, 7)), np.ones((2, 7))), "`charge` should have the shape"),
         (lambda: pixel_input(SMALL, np.ones((2, 397)), np.ones((3, 397))), "`delay` should have the shape"),

@@ -42,12 +42,13 @@ from scipy import spatial
 # %% [markdown]
 # ## A hexagonal image in a square array
 #
-# Cameras of Cherenkov telescopes have hexagonal pixels, since light guides of hexagons leave no gaps and come close to
-# circles. What computers have for images are square arrays. Whoever uses a hexagonal image must lay it out in such an
-# array, and the network takes what it gets for squares.
+# Cameras of Cherenkov telescopes have hexagonal pixels, since light guides of hexagons leave no gaps and come close
+# to circles. What computers have for images are square arrays. Whoever uses a hexagonal image must lay it out in such
+# an array, and the network takes what it gets for squares.
 #
 # Simulate gamma rays for the small camera of the course (397 pixels). Clean the images, keep those with at least 100
-# photoelectrons (p.e.), and keep with each pixel how much later than the mean its light came. Two numbers a pixel, so.
+# photoelectrons (p.e.), and keep with each pixel how much later than the mean its light came. Two numbers a pixel,
+# so.
 
 # %%
 model = cherenkov.TelescopeModel(camera_name="small", energy=(0.1, 20.0), impact_radius=200.0)
@@ -93,8 +94,8 @@ for panel, indexing in zip(panels[1:], ("offset", "axial")):
 plt.show()
 
 # %% [markdown]
-# In offset indices the edge of the shower is jagged. In axial indices it is sheared: another direction, another width,
-# and a shower at another angle would be distorted in another way.
+# In offset indices the edge of the shower is jagged. In axial indices it is sheared: another direction, another
+# width, and a shower at another angle would be distorted in another way.
 #
 # A 3×3 kernel looks at a pixel and at the eight elements around it. Which pixels are these in the camera?
 
@@ -113,10 +114,10 @@ for panel, indexing, pixel in zip(panels, ("offset", "offset", "axial"), (198, 1
 plt.show()
 
 # %% [markdown]
-# Grey-blue are the six neighbours, all at one pitch, and lighter the two elements that are none: they are √3 pitches
-# away. In axial indices these two lie on one line through the pixel, so the kernel has a favourite direction on the
-# sky. In offset indices they lie on one side, on the right in even rows and on the left in odd ones, or the other way
-# round: the same weight of the kernel means another direction in every second row.
+# Grey are the six neighbours of the yellow pixel, all at one pitch, and sand-coloured the two elements that are none:
+# they are √3 pitches away. In axial indices these two lie on one line through the pixel, so the kernel has a
+# favourite direction on the sky. In offset indices they lie on one side, on the left in odd rows and on the right in
+# even ones: the same weight of the kernel means another direction in every second row.
 #
 # There are three ways out: resample the image to squares, take weights out of the kernel, or do without an array.
 #
@@ -132,8 +133,8 @@ plt.show()
 # ### Task 1: the nearest pixel
 #
 # Write `nearest_matrix(squares, pixels, reach)`. `squares` (S, 2) are the centres of the squares, `pixels` (P, 2)
-# those of the pixels [degrees]. Return the matrix (S, P): each square takes the whole charge of the pixel whose centre
-# is nearest, or nothing if even that is further away than `reach`.
+# those of the pixels [degrees]. Return the matrix (S, P): each square takes the whole charge of the pixel whose
+# centre is nearest, or nothing if even that is further away than `reach`.
 
 
 # %%
@@ -274,19 +275,19 @@ panels[0].legend(fontsize="small", ncols=2)
 plt.show()
 
 # %% [markdown]
-# In an axial array the length that is seen depends on the direction of the shower, up to a quarter to either side, and
-# the direction is off by up to 30°. Oversampling and offset rows turn showers a little towards the latitude. Rebinning
-# and linear interpolation treat all directions alike, and make showers wider, by a seventh: for showers narrower than
-# two pixels that is what they were to be recognised by. With the nearest pixel each shower gains or loses light, 8 %
-# of it on the average.
+# In an axial array the length that is seen depends on the direction of the shower, from a fifth too short to 30 % too
+# long, and the direction is off by up to 40°. In an offset array or oversampled, showers are turned by up to 7°
+# towards the latitude, as both are stretched. Rebinning and linear interpolation treat all directions alike, and make
+# showers wider, by 11 %: images are narrow, half a pixel to one, and a part of their width is now that of the
+# squares. With the nearest pixel a shower gains or loses light, 8 % of it on the average.
 #
-# A network can learn to live with each of these: they are the same for all images. It needs no resampling to learn,
-# only more to learn. The next two ways leave the image as it is.
+# A network can learn to live with each of these: the axial array and oversampling lose nothing, and what they do to
+# shapes they do to all images. But it has more to learn. The next two ways leave the image as it is.
 #
 # ## Shifting with masked kernels
 #
-# In axial indices the six neighbours are the same steps (row, column) everywhere. With the pixel itself these are seven
-# *taps*; here they are, row after row:
+# In axial indices the six neighbours are the same steps (row, column) everywhere. With the pixel itself these are
+# seven *taps*; here they are, row after row:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -302,9 +303,9 @@ print([(int(row), int(column)) for row, column in STEPS])
 #
 # ### Task 2: shift and add
 #
-# Write `shifted_convolution(values, kernel)` for `values` (B, H, W, C) in axial indices and `kernel` (7, C, F), in the
-# order of `STEPS`. Return (B, H, W, F). Use `ops.pad`, slices, `ops.tensordot(a, b, 1)` or `ops.matmul`, which work on
-# NumPy arrays and in a network: below, the lesson times what you write, forward and backward.
+# Write `shifted_convolution(values, kernel)` for `values` (B, H, W, C) in axial indices and `kernel` (7, C, F), in
+# the order of `STEPS`. Return (B, H, W, F). Use `ops.pad`, slices, `ops.tensordot(a, b, 1)` or `ops.matmul`, which
+# work on NumPy arrays and in a network: below, the lesson times what you write, forward and backward.
 
 
 # %%
@@ -387,8 +388,8 @@ def known_shifts(values, kernel):
 shifted_convolution = tasks.solved(shifted_convolution, otherwise=known_shifts, task="Task 2")
 
 # %% [markdown]
-# Seven shifts are slow: each reads and writes whole arrays. But the same steps everywhere are what a square convolution
-# has, too, and that one is fast. All it takes is a 3×3 kernel without weights in two corners.
+# Seven shifts are slow: each reads and writes whole arrays. But the same steps everywhere are what a square
+# convolution has, too, and that one is fast. All it takes is a 3×3 kernel without weights in two corners.
 #
 # ### Task 3: mask the kernel
 #
@@ -459,9 +460,9 @@ def masked_convolution(values, kernel):
 
 
 # %% [markdown]
-# This is what [`HexConv`](../showertools/layers.py) does. It takes care of one thing more: elements of the array where
-# there is no pixel. They are 0 at first, but a layer with a bias makes them its bias, and the next layer carries that
-# into the camera. So `HexConv` gets the mask of the pixels, and sets all others to 0 again.
+# This is what [`HexConv`](../showertools/layers.py) does. It takes care of one thing more: elements of the array
+# where there is no pixel. They are 0 at first, but a layer with a bias makes them its bias, and the next layer
+# carries that into the camera. So `HexConv` gets the mask of the pixels, and sets all others to 0 again.
 #
 # ## Indexed convolution
 #
@@ -479,9 +480,9 @@ print(table[[198, 0]])  # a pixel inside, and the first one, at a corner; taps a
 # ### Task 4: by the table
 #
 # Write `indexed_convolution(values, table, kernel)` for `values` (B, P, C), `table` (Q, K) with -1 where there is no
-# neighbour, and `kernel` (K, C, F). Return (B, Q, F): for each of the Q rows of the table the sum over its taps, where
-# a missing neighbour counts as 0. `ops.take(values, indices, axis=1)` gathers, and again tensors should do. Beware: to
-# Python an index of -1 is no missing pixel.
+# neighbour, and `kernel` (K, C, F). Return (B, Q, F): for each of the Q rows of the table the sum over its taps,
+# where a missing neighbour counts as 0. `ops.take(values, indices, axis=1)` gathers, and again tensors should do.
+# Beware: to Python an index of -1 is no missing pixel.
 
 
 # %%
@@ -501,10 +502,6 @@ with tasks.check("Task 4"):
     copies = given.copy(), weights.copy()
     answer = indexed_convolution(given, named, weights)
     assert np.shape([] if answer is None else answer) == (2, 4, 2), "Return (B, Q, F): one output a row of the table."
-    expected = np.einsum("bqkc,kcf->bqf", given[:, named], weights)
-    assert np.allclose(answer, expected, atol=1e-5), (
-        "Each tap has its own matrix: tap k of the table goes with kernel[k]."
-    )
     ends = np.array([[0, -1, -1]])
     some = np.arange(1.0, 6.0, dtype=np.float32).reshape(1, 5, 1)
     one_each = np.ones((3, 1, 1), np.float32)
@@ -515,6 +512,11 @@ with tasks.check("Task 4"):
     assert answer == 1, "A pixel without neighbours has only its own tap."
     last = np.asarray(indexed_convolution(some, np.array([[4, 0, -1]]), one_each)).item()
     assert last == 6, "Existing pixels, the first and the last among them, keep their numbers and their values."
+    answer = np.asarray(indexed_convolution(given, named, weights))
+    expected = np.einsum("bqkc,kcf->bqf", given[:, named], weights)
+    assert np.allclose(answer, expected, atol=1e-5), (
+        "Each tap has its own matrix: tap k of the table goes with kernel[k]."
+    )
     assert all(map(np.array_equal, (given, weights), copies)), "Leave the arguments as they are."
 
 
@@ -588,8 +590,9 @@ for name, some in results.items():
 # ## Pooling
 #
 # A network also makes images smaller. Every second row and column of an axial array are again a hexagonal grid, of
-# twice the pitch; [`HexPool`](../showertools/layers.py) gives each of these pixels the mean, or the largest, of itself
-# and its six neighbours. Only of those that exist: who counts a missing one as 0 makes the edge of the camera darker.
+# twice the pitch; [`HexPool`](../showertools/layers.py) gives each of these pixels the mean, or the largest, of
+# itself and its six neighbours. Only of those that exist: who counts a missing one as 0 makes the edge of the camera
+# darker.
 
 # %%
 coarse, kept = indexed_layers.every_second(layout)
@@ -649,8 +652,8 @@ milliseconds = {name: 1000 * np.median(times[1:]) for name, times in taken.items
 
 # %% [markdown]
 # And the memory: what is the largest array on the way, and what must be kept from the forward for the backward pass?
-# Count it. An image has 55·55 = 3025 elements in an array, or 1855 pixels. Both convolutions keep their inputs, for the
-# gradient of the kernel; a gather that is differentiated automatically keeps all it has gathered, seven times the
+# Count it. An image has 55·55 = 3025 elements in an array, or 1855 pixels. Both convolutions keep their inputs, for
+# the gradient of the kernel; a gather that is differentiated automatically keeps all it has gathered, seven times the
 # pixels. `IndexedConv` gathers anew instead: its gradient is an indexed convolution, too, by the inverse table.
 
 # %%
@@ -668,7 +671,13 @@ for name, (largest, kept_size) in memory.items():
     print(f"{name:20}{milliseconds[name]:6.0f} ms{ratio:12.1f}{largest:12.0f} MB{kept_size:6.0f} MB")
 
 # %% [markdown]
-# TIMETEXT
+# `HexConv` is your masked kernel. Shifts are the slowest by far: backward, the gradient of each of the seven slices
+# is filled up to a whole array again. Your table takes half as long again as `HexConv`, or more: backward it adds up
+# numbers pixel by pixel. `IndexedConv` gathers backward, too, and is as fast as `HexConv` or a little faster: it
+# spends half of the multiplications, 7 taps in place of 9 on 61 % of the elements, and then the time to gather. The
+# published indexed convolution holds channels before pixels, which makes gathering slow: in TensorFlow it takes three
+# times as long as `HexConv`. `benchmarks/hexagons.py` times it, also in PyTorch, where it was written, and in 16
+# bits.
 #
 # ## Turns
 #
@@ -678,8 +687,8 @@ for name, (largest, kept_size) in memory.items():
 # ### Task 5: turn the image
 #
 # Write `turned(layout)`: indices (P,) such that `values[..., turned(layout)]` is the image turned by 60°,
-# counter-clockwise, around (0, 0). `layout.positions` (P, 2) are x and y; each pixel has a partner among them. With the
-# angle $\alpha$ a turn takes $(x, y)$ to $(x\cos\alpha - y\sin\alpha,\; x\sin\alpha + y\cos\alpha)$.
+# counter-clockwise, around (0, 0). `layout.positions` (P, 2) are x and y; each pixel has a partner among them. With
+# the angle $\alpha$ a turn takes $(x, y)$ to $(x\cos\alpha - y\sin\alpha,\; x\sin\alpha + y\cos\alpha)$.
 
 
 # %%
@@ -786,15 +795,18 @@ difference = np.abs(convolved(given[:, turn]) - before[:, turn]).max() / np.abs(
 print(f"convolving the turned image with the turned kernel: {difference:.0e} from turning the outputs")
 
 # %% [markdown]
-# TURNTEXT
+# In an axial array the same shower is 31 % longer or shorter after a turn, oversampled 9 %, rebinned or interpolated
+# linearly 1 %, and there it is the width that changes, by 3 to 4 %. The hexagonal convolution follows the turn to
+# rounding.
 #
 # ## Hexagonal against square
 #
-# Does it matter to a network? Train the same small network to say where a gamma ray came from, longitude and latitude,
-# on images in five forms: hexagonal kernels on the axial array; by table; and square kernels on the axial array as it
-# is, on oversampled and on linearly interpolated images. Three convolutions, each with a pooling to every second row
-# and column, and two dense layers; the same showers, the same number of epochs, three seeds. A number beside: what a
-# network would get that always says the middle of the camera.
+# Does it matter to a network? Train the same small network
+# ([`hexagonal_networks`](../showertools/hexagonal_networks.py)) to say where a gamma ray came from, longitude and
+# latitude, on images in five forms: hexagonal kernels on the axial array; square kernels on the same array, on linearly
+# interpolated and on oversampled images; and by table. Three convolutions, two poolings to every second row and column,
+# and two dense layers; the same showers, the same number of epochs, three seeds. Oversampled arrays are twice as high
+# and as wide. They get a third pooling, so that the dense layers see maps of the same size, 6×6, in all of them.
 
 
 # %%
@@ -802,8 +814,8 @@ test_charge, test_delay, test_direction, test_energy = observe(profile.pick(full
 forms = {
     "hexagonal kernel": ("hexagonal", ways["axial array"]),
     "square kernel, axial array": ("square", ways["axial array"]),
-    "square kernel, oversampled": ("square", ways["oversampled"]),
     "square kernel, interpolated": ("square", ways["linear"]),
+    "square kernel, oversampled": ("square", ways["oversampled"]),
     "by table": ("indexed", None),
 }
 
@@ -837,7 +849,8 @@ for name, (kind, way) in forms.items():
     seen, test_seen = form(way, charge, delay), form(way, test_charge, test_delay)
     for seed in seeds:
         keras.utils.set_random_seed(seed)
-        some, seconds = trained(network(small, kind, seen.shape[1:]), seen, direction)
+        some = network(small, kind, seen.shape[1:], n_poolings=3 if name.endswith("oversampled") else 2)
+        some, seconds = trained(some, seen, direction)
         found[name].append((contained(some, test_seen, test_direction), seconds, some.count_params()))
 nothing = np.quantile(np.hypot(*test_direction.T), 0.68)
 
@@ -930,7 +943,7 @@ def steady_network():
 # %% tags=["wrong"]
 # hint: Too many parameters
 def steady_network():
-    return network(small, "indexed", (397, 2), 1)
+    return network(small, "indexed", (397, 2), n_outputs=1)
 
 
 # %%
@@ -968,12 +981,13 @@ for name, build in (("free", free_network), ("yours", steady_network)):
 #
 # ## Go further
 #
-# - Which pixels are hexagons, which squares, is a choice of the camera. Simulate a camera of square pixels of the same
-#   area: [`cherenkov_camera`](../showertools/cherenkov_camera.py) is where pixels are filled.
-# - Turn training images by multiples of 60°, and the directions with them, in place of more simulation
-#   ([lesson 23](23_cifar10_deep_cnn.ipynb) does it for pictures). How much do you gain, with hexagons and with squares?
+# - Which pixels are hexagons, which squares, is a choice of the camera. Simulate a camera of square pixels of the
+#   same area: [`cherenkov_camera`](../showertools/cherenkov_camera.py) is where pixels are filled.
+# - Turn training images by multiples of 60°, and the directions with them, in place of more simulation ([lesson
+#   23](23_cifar10_deep_cnn.ipynb) does it for pictures). How much do you gain, with hexagons and with squares?
 # - Cubic interpolation needs more neighbours than linear. Write its matrix. Does the width get better?
-# - `benchmarks/hexagons.py` times the ways in 16 bits as well, and the published one in PyTorch, where it was written.
+# - `benchmarks/hexagons.py` times the ways in 16 bits as well, and the published one in PyTorch, where it was
+#   written.
 #
 # ## References
 #
@@ -985,5 +999,5 @@ for name, build in (("free", free_network), ("yours", steady_network)):
 #   193, [doi:10.1016/j.softx.2019.02.010](https://doi.org/10.1016/j.softx.2019.02.010).
 # - E. Hoogeboom, J. W. T. Peters, T. S. Cohen, M. Welling, *HexaConv*, ICLR 2018,
 #   [arXiv:1803.02108](https://arxiv.org/abs/1803.02108).
-# - A. M. Hillas, *Cerenkov light images of EAS produced by primary gamma rays and by nuclei*, Proc. 19th ICRC 3 (1985)
-#   445.
+# - A. M. Hillas, *Cerenkov light images of EAS produced by primary gamma rays and by nuclei*, Proc. 19th ICRC 3
+#   (1985) 445.
