@@ -8,7 +8,7 @@
 # - turn images and kernels by 60°, and build a network that does not mind being turned,
 # - judge from a test with several seeds whether hexagons are worth it.
 #
-# **Time** 45 min reading, 70 min tasks; runs in 4 min on two CPU cores.
+# **Time** 45 min reading, 70 min tasks; runs in 5 min on two CPU cores.
 # **You need** convolutions ([lesson 22](22_cifar10_cnn.ipynb)) and axial indices
 # ([lesson 35](35_traces_and_hexagons.ipynb)). It helps to have seen camera images and Hillas parameters (lesson 41).
 
@@ -861,7 +861,13 @@ for name, rows in found.items():
     print(f"{name:28s}{angle:.3f}° ± {spread:.3f}°, {parameters:7,.0f} parameters, {seconds:4.0f} s")
 
 # %% [markdown]
-# RESULTTEXT
+# Hexagonal kernels reach 0.219 ± 0.008°, the same by table 0.220 ± 0.004°, square kernels on the sheared array 0.215 ±
+# 0.005°, on interpolated images 0.209 ± 0.003° (± is the spread of the three seeds). So hexagons bring nothing here
+# that three seeds could show, and blurring by interpolation costs nothing. On photographs it was found to be alike:
+# 88.5 % with hexagonal and 88.3 % with square kernels on CIFAR-10 (Jacquemont et al. 2019). Oversampled images are
+# best, 0.198 ± 0.003°, and not for being square: there are four times as many places to convolve, in twice the time
+# of the other square ones. A network learns from a distorted image as well, as long as all images are distorted
+# alike. Then why hexagons? Since nothing has to be resampled and chosen, and since they turn by 60°.
 #
 # ### Task 6: a network that does not mind
 #
@@ -968,7 +974,8 @@ for name, build in (("free", free_network), ("yours", steady_network)):
     print(f"{name:6s}log10(E) to {np.mean(errors):.3f} ± {np.ptp(errors) / 2:.3f}, {some.count_params():,} parameters")
 
 # %% [markdown]
-# STEADYTEXT
+# Both reach about 0.27 in log10(E): with the spread of the seeds, 0.02, the symmetry is not worth anything that you
+# could see here. A group convolution would keep more of the directions than a mean over turned copies does.
 #
 # ## What you learned
 #
