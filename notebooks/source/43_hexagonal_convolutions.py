@@ -10,7 +10,8 @@
 #
 # **Time** 45 min reading, 70 min tasks; runs in 5 min on two CPU cores.
 # **You need** convolutions ([lesson 22](22_cifar10_cnn.ipynb)) and axial indices
-# ([lesson 35](35_traces_and_hexagons.ipynb)). It helps to have seen camera images and Hillas parameters (lesson 41).
+# ([lesson 35](35_traces_and_hexagons.ipynb)). It helps to have seen camera images and Hillas parameters ([lesson
+# 41](41_camera_images.ipynb)).
 
 # %%
 from showertools import (
