@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import chunks
+from showertools import _places, chunks
 
 __all__ = ["DualAttention", "SqueezeExcitation"]
 
@@ -60,12 +60,12 @@ class SqueezeExcitation(keras.layers.Layer):  # type: ignore[misc]
     ) -> None:
         super().__init__(**kwargs)
         self.ratio = chunks.check_size(ratio, "ratio", minimum=1)
-        self.mask = _mask(mask)
+        self.mask = _places.check_mask(mask)
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the dense layers for inputs (B, ..., C)."""
-        _check_shape(input_shape, self.mask)
+        _places.check_shape(input_shape, self.mask)
         n_channels = int(input_shape[-1] or 0)
         if n_channels < self.ratio:
             raise ValueError(f"`ratio` should be at most the number of channels, {n_channels}. Received: {self.ratio}")
@@ -137,12 +137,12 @@ class DualAttention(keras.layers.Layer):  # type: ignore[misc]
     ) -> None:
         super().__init__(**kwargs)
         self.ratio = chunks.check_size(ratio, "ratio", minimum=1)
-        self.mask = _mask(mask)
+        self.mask = _places.check_mask(mask)
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the layers for inputs (B, ..., C)."""
-        _check_shape(input_shape, self.mask)
+        _places.check_shape(input_shape, self.mask)
         n_half = int(input_shape[-1] or 0) // 2
         if n_half < 1:
             raise ValueError(f"the inputs should have at least 2 channels. Received: {input_shape}")
@@ -184,21 +184,3 @@ def _config(layer: SqueezeExcitation | DualAttention) -> dict[str, Any]:
 def _masked(values: Any, mask: NDArray[np.bool_] | None) -> Any:
     """Return values (B, ..., C), 0 outside the mask, whatever stands there."""
     return values if mask is None else ops.where(mask[None, ..., None], values, 0)
-
-
-def _mask(mask: ArrayLike | None) -> NDArray[np.bool_] | None:
-    if mask is None:
-        return None
-    array = np.asarray(mask)
-    if array.ndim == 0 or array.dtype != bool or not array.any():
-        raise ValueError(
-            f"`mask` should be of type bool, of the shape of the places, true somewhere. "
-            f"Received: {array.dtype}, shape {array.shape}, {np.count_nonzero(array)} true"
-        )
-    return array
-
-
-def _check_shape(shape: tuple[int | None, ...], mask: NDArray[np.bool_] | None) -> None:
-    if len(shape) < 3 or None in shape[1:] or (mask is not None and tuple(shape[1:-1]) != mask.shape):
-        wanted = "(B, ..., C)" if mask is None else f"(B, {', '.join(map(str, mask.shape))}, C), as the mask has it"
-        raise ValueError(f"the inputs should have the shape {wanted}. Received: {shape}")

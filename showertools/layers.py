@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
-from showertools import chunks, geometry
+from showertools import _places, chunks, geometry
 from showertools.attention import DualAttention, SqueezeExcitation
 from showertools.indexed_layers import IndexedConv, IndexedPool
 
@@ -128,7 +128,7 @@ class HexConv(keras.layers.Layer):  # type: ignore[misc]
         chunks.check_size(filters, "filters", minimum=1)
         chunks.check_size(rings, "rings", minimum=1)
         self.filters, self.rings = int(filters), int(rings)
-        self.mask = _mask(mask)
+        self.mask = _places.check_mask(mask, n_axes=2)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -137,7 +137,7 @@ class HexConv(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs (B, H, W, C)."""
-        _check_shape(input_shape, self.mask)
+        _places.check_shape(input_shape, self.mask, n_axes=2)
         n_taps = len(_steps(self.rings))
         self.kernel = self.add_weight(
             shape=(n_taps, input_shape[-1], self.filters),
@@ -209,7 +209,7 @@ class HexPool(keras.layers.Layer):  # type: ignore[misc]
         if mode not in ("average", "max"):
             raise ValueError(f"`mode` should be 'average' or 'max'. Received: {mode!r}")
         self.mode = mode
-        self.mask = _mask(mask)
+        self.mask = _places.check_mask(mask, n_axes=2)
 
     @property
     def pooled_mask(self) -> NDArray[np.bool_] | None:
@@ -218,7 +218,7 @@ class HexPool(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Check the shape of the inputs, (B, H, W, C)."""
-        _check_shape(input_shape, self.mask)
+        _places.check_shape(input_shape, self.mask, n_axes=2)
 
     def call(self, inputs: Any) -> Any:
         """Return (B, (H + 1)//2, (W + 1)//2, C) for inputs (B, H, W, C)."""
@@ -270,21 +270,3 @@ def _one_before(values: Any, axis: int, fill: float) -> Any:
 
 def _masked(values: Any, mask: NDArray[np.bool_] | None) -> Any:
     return values if mask is None else values * ops.cast(mask[None, :, :, None], values.dtype)
-
-
-def _mask(mask: ArrayLike | None) -> NDArray[np.bool_] | None:
-    if mask is None:
-        return None
-    array = np.asarray(mask)
-    if array.ndim != 2 or array.dtype != bool or not array.any():
-        raise ValueError(
-            f"`mask` should be of type bool, of shape (H, W), true somewhere. "
-            f"Received: {array.dtype}, shape {array.shape}, {np.count_nonzero(array)} true"
-        )
-    return array
-
-
-def _check_shape(shape: tuple[int | None, ...], mask: NDArray[np.bool_] | None) -> None:
-    if len(shape) != 4 or None in shape[1:] or (mask is not None and tuple(shape[1:3]) != mask.shape):
-        wanted = "(B, H, W, C)" if mask is None else f"(B, {mask.shape[0]}, {mask.shape[1]}, C), as the mask has it"
-        raise ValueError(f"the inputs should have the shape {wanted}. Received: {shape}")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from showertools import chunks, hillas
 from showertools.camera import Camera, check_images
 from showertools.chunks import Events
+from showertools.telescope_events import BOUNDARY_THRESH, NEIGHBOURS, PICTURE_THRESH
 
 __all__ = [
     "CHANNELS",
@@ -45,7 +46,6 @@ SHOWER_INPUTS = ("log10_intensity", "distance_from_centre")
 """What the network reads beside the window."""
 
 _ACROSS = CHANNELS.index("across")
-_PICTURE_THRESH, _BOUNDARY_THRESH, _NEIGHBOURS = 6.0, 3.0, 2  # p.e.
 _CHARGE_UNIT = 4.0  # p.e.: below it charges count as they are, above it by their logarithm
 _TIME_UNIT, _LATEST = 5.0, 3.0  # ns, and in these units
 _BRIGHT = 6.0  # p.e.: from here on a pixel's time and place count in full
@@ -76,7 +76,7 @@ class Frame(NamedTuple):
     @property
     def across(self) -> Float:
         """Unit vectors to the left of the axis, (n, 2)."""
-        return np.stack([-self.axis[:, 1], self.axis[:, 0]], axis=1)
+        return _units(self.axis)[1]
 
 
 def frame(image: Float, peak_time: Float, camera: Camera) -> Frame:
@@ -102,7 +102,7 @@ def frame(image: Float, peak_time: Float, camera: Camera) -> Frame:
     """
     image = np.nan_to_num(check_images(camera, image, "image"), posinf=0.0, neginf=0.0).astype(np.float32)
     peak_time = np.nan_to_num(check_images(camera, peak_time, "peak_time", len(image)), posinf=0.0, neginf=0.0)
-    counts = hillas.tailcuts_clean(camera, image, _PICTURE_THRESH, _BOUNDARY_THRESH, _NEIGHBOURS, workers=1)
+    counts = hillas.tailcuts_clean(camera, image, PICTURE_THRESH, BOUNDARY_THRESH, NEIGHBOURS, workers=1)
     poor = counts.sum(axis=1) < 3
     counts[poor] = (image[poor] >= _BRIGHT) | (image[poor] == image[poor].max(axis=1, keepdims=True))
     charge = np.where(counts, np.maximum(image, 0), 0)
