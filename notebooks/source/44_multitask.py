@@ -55,7 +55,7 @@ from sklearn.metrics import roc_curve
 
 # %%
 camera = telescope_events.GAMMAS.camera
-sizes = profile.pick(full=(20_000, 16_000), quick=(300, 160)), profile.pick(full=(8_000, 8_000), quick=(160, 80))
+sizes = profile.pick(full=(20_000, 16_000), quick=(220, 120)), profile.pick(full=(8_000, 8_000), quick=(140, 70))
 began = perf_counter()
 train = telescope_events.gammas_and_protons(*sizes[0], seed=1)
 test = telescope_events.gammas_and_protons(*sizes[1], seed=3)
@@ -84,6 +84,7 @@ bright = (train["true_image_sum"] > 600) & (train["true_shower_primary_id"] == 0
 one = int(np.flatnonzero(bright)[0])
 pixels = seen["window"][one, :, :, :16].astype(float).reshape(16, 16, 2, 2, 4)
 pixels = pixels.transpose(0, 2, 1, 3, 4).reshape(32, 32, 4)  # not folded
+pixels[pixels[..., 0] < np.arcsinh(6 / 4), 1:] = 0  # times and places of bright pixels only, for the figure
 figure, panels = plt.subplots(1, 5, figsize=(15, 3.1), layout="constrained", width_ratios=[1.3, 1, 1, 1, 1])
 camera_plots.image(camera, train["image"][one], ax=panels[0])
 for panel, values, name in zip(panels[1:], np.moveaxis(pixels, 2, 0), telescope_input.CHANNELS):
@@ -94,9 +95,9 @@ plt.show()
 
 # %% [markdown]
 # Left is the camera, then the window in axial indices: rows of pixels stand upright on each other, so the picture is
-# sheared. `HexConv` knows. Charge has noise everywhere. Time, along and across fade out where a pixel has less than 6
-# p.e., since the time of noise means nothing. Along grows from one end of the streak to the other, in the direction
-# in which light arrives later: that is how the axis was turned.
+# sheared. `HexConv` knows. Charge has noise everywhere. Time, along and across are drawn where a pixel has 6 p.e. or
+# more; for the network they fade out below that, since the time of noise means nothing. Along grows from one end of
+# the streak to the other, in the direction in which light arrives later: that is how the axis was turned.
 #
 # ## Events without an answer
 #
@@ -132,8 +133,8 @@ with tasks.check("Task 1"):
     assert answer is not None, "Return one number."
     assert np.shape(answer) == (), "Return one number, the mean over the events."
     assert not np.isnan(float(answer)), "It is NaN: replace NaN in the target before you subtract."
-    assert not np.isclose(float(answer), 5.02 / 4, rtol=0.02), "Divide by the number of events that have a target."
-    assert not np.isclose(float(answer), 5.06 / 4, rtol=0.02), "Events without target do not count, not even with 0.02."
+    assert not np.isclose(float(answer), 5.02 / 4, rtol=0.002), "Divide by the number of events that have a target."
+    assert not np.isclose(float(answer), 5.06 / 4, rtol=0.002), "Events without target count not even with 0.02."
     assert np.isclose(float(answer), 2.51, atol=0.002), "Distances are 5 and 0.02; their mean is 2.51."
     gradient = tape.gradient(answer, predicted)
     assert gradient is not None, "Compute with `keras.ops`, so that there is a gradient."
@@ -152,7 +153,7 @@ def masked_distance(true, predicted):
 
 
 # %% tags=["wrong"]
-# hint: Divide by the number
+# hint: not even with 0.02
 def masked_distance(true, predicted):
     known = ops.logical_not(ops.isnan(true))
     difference = ops.where(known, ops.where(known, true, 0) - predicted, 0)
@@ -588,11 +589,11 @@ panels[0].legend()
 plt.show()
 # %% [markdown]
 # Likelihood gives direction and energy large weights, since their errors are small numbers, and the particle a tenth
-# of the sum. All three seeds agree. Gradients give three answers for three seeds. Why? At the start energy and
-# direction pull ten times harder than the particle (norms of 19, 15 and 1.7 on the shared layer), so within a hundred
-# steps their weights have fallen to a tenth. Now they learn slowly, and go on pulling hard. In the network trained
-# with fixed weights the three norms are alike in the end (0.3, 0.3 and 0.6): from there the rule would have chosen
-# other weights. What it finds depends on where the start has put it.
+# of the sum. All three seeds agree. Gradients give three answers for three seeds. At the start energy and direction
+# pull ten times harder than the particle (norms of 19, 15 and 1.7 on the shared layer, one seed), so the particle
+# gets most of the weight at once. In the network trained with fixed weights the three norms are alike in the end
+# (0.3, 0.3 and 0.6): from there the rule would choose other weights. So what it finds seems to depend on where the
+# start has put it. Neither α nor the rate of GradNorm was tuned, where the fixed weights were.
 #
 # ## Where to look: attention
 #
@@ -686,13 +687,14 @@ for number, name in enumerate(names):
 
 # %% [markdown]
 # **Sharing helps.** Hard sharing is better than three networks in AUC (0.9804 ± 0.0005 against 0.9782 ± 0.0005, spread
-# over seeds) and in direction at all energies, for a third of the time and of the weights. In energy the two do not
-# differ by more than their spread.
+# over seeds) and in direction below 1 TeV (0.198 ± 0.003° and 0.132 ± 0.004° against 0.202 ± 0.001° and 0.144 ±
+# 0.002°), for a third of the time and of the weights. Above 1 TeV, and in energy, the two do not differ by more than
+# their spread.
 #
-# **Weights decide who profits.** Likelihood does best in energy (0.247 ± 0.003 in the middle, fixed weights 0.262) and
-# worst in AUC, 0.976. It knows how large errors are, not that you want gamma rays told from protons. GradNorm keeps
-# the AUC of the fixed weights and loses the direction, 0.24° ± 0.04° at low energies. Here no rule was better than
-# trying four sets of weights. With ten tasks you could not try.
+# **Weights decide who profits.** With the same encoder, likelihood does better in energy (0.247 ± 0.003 in the middle,
+# fixed weights 0.262 ± 0.003) and worse in AUC, 0.976. It knows how large errors are, not that you want gamma rays
+# told from protons. GradNorm keeps the AUC of the fixed weights and loses the direction, 0.24° ± 0.04° at low
+# energies. Here no rule was better than trying four sets of weights. With ten tasks you could not try.
 #
 # **Soft sharing does not pay** at equal numbers of weights: three narrow encoders that exchange are no better than
 # three networks, and a step takes three times as long.
@@ -779,7 +781,7 @@ def known_single(task, seen, wanted):
 
 
 single = tasks.solved(single, otherwise=known_single, task="Task 5")
-n_few = profile.pick(full=4_000, quick=256)
+n_few = profile.pick(full=4_000, quick=128)
 few = some(seen, slice(0, n_few)), some(wanted, slice(0, n_few))
 
 # %%
@@ -792,9 +794,9 @@ for name, model in {"alone": single("direction", *few), "with the others": toget
     print(f"direction {name}, {n_few} events: 68 % within {np.quantile(distance, 0.68):.3f}°")
 
 # %% [markdown]
-# With 4,000 events, a ninth of them, the direction is better learned alone: 0.278° against 0.289°. That is one seed,
-# and each number is uncertain by 0.003°; but with few events the others are no help here, and with all events they
-# were. Sharing needs enough events for features that all tasks can use.
+# With 4,000 events, a ninth of them, sharing is no clear gain for the direction: the two numbers come from one seed
+# each, and in the table above seeds differ by a few thousandths of a degree. Train with other seeds, and for the
+# other two tasks, before you conclude.
 #
 # ## What you learned
 #
